@@ -1,0 +1,125 @@
+//! The two clocks every decision is made on.
+//!
+//! A timer stands still while the machine sleeps, the wall clock does not; the wall clock can be
+//! set, the monotonic one cannot. So whatever matters is measured on both, and the first of the two
+//! to say that something has passed is believed.
+
+use std::{
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The longest span that is ever added to a clock. Nothing here waits longer, and neither clock
+/// overflows by it.
+const LONGEST_SPAN: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// One moment, read on the monotonic and on the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    /// The clock that never goes back, and on most systems stands still while the machine sleeps.
+    pub monotonic: Instant,
+    /// The clock on the wall: it goes on while the machine sleeps, and anybody may set it.
+    pub wall: SystemTime,
+}
+
+impl Timestamp {
+    /// Reads both clocks of this machine.
+    ///
+    /// The monotonic one is tokio's, so that `tokio::time::pause()` holds it in tests.
+    pub fn now() -> Self {
+        Self { monotonic: tokio::time::Instant::now().into_std(), wall: SystemTime::now() }
+    }
+}
+
+/// Where a [`TurnService`](crate::TurnService) and a widget driver read the time.
+///
+/// Clients need [`SystemClock`] only; tests hand in a wall clock that they move themselves.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The moment it is now. The monotonic half must never go back.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's own clocks: [`Timestamp::now`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A moment to come, reached as soon as **either** clock says so.
+///
+/// A wall clock that is set back therefore never moves a deadline into the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline(Timestamp);
+
+impl Deadline {
+    /// The moment `span` after `start`. Saturates: a span beyond a hundred years counts as that.
+    pub fn after(start: Timestamp, span: Duration) -> Self {
+        let span = span.min(LONGEST_SPAN);
+        Self(Timestamp {
+            monotonic: start.monotonic.checked_add(span).unwrap_or(start.monotonic),
+            wall: start.wall.checked_add(span).unwrap_or(start.wall),
+        })
+    }
+
+    /// Whether one of the clocks has reached it.
+    pub fn is_reached(&self, now: Timestamp) -> bool {
+        now.monotonic >= self.0.monotonic || now.wall >= self.0.wall
+    }
+
+    /// How long until the nearer clock reaches it; zero once it is reached.
+    pub fn remaining(&self, now: Timestamp) -> Duration {
+        let monotonic = self.0.monotonic.saturating_duration_since(now.monotonic);
+        let wall = self.0.wall.duration_since(now.wall).unwrap_or(Duration::ZERO);
+        monotonic.min(wall)
+    }
+
+    /// The moment on the wall clock.
+    pub fn wall(&self) -> SystemTime {
+        self.0.wall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Timestamp {
+        Timestamp { monotonic: Instant::now(), wall: SystemTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn s08_either_clock_reaches_a_deadline() {
+        let start = start();
+        let deadline = Deadline::after(start, Duration::from_secs(60));
+        let minute = Duration::from_secs(60);
+
+        assert!(!deadline.is_reached(start));
+        assert!(deadline.is_reached(Timestamp { monotonic: start.monotonic + minute, ..start }));
+        assert!(deadline.is_reached(Timestamp { wall: start.wall + minute, ..start }));
+    }
+
+    #[test]
+    fn s08_a_wall_clock_set_back_never_lengthens_a_life() {
+        let start = Timestamp {
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+            ..start()
+        };
+        let deadline = Deadline::after(start, Duration::from_secs(60));
+        let set_back = Timestamp {
+            monotonic: start.monotonic + Duration::from_secs(59),
+            wall: SystemTime::UNIX_EPOCH,
+        };
+
+        assert_eq!(deadline.remaining(set_back), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn s13_a_deadline_saturates() {
+        let deadline = Deadline::after(start(), Duration::MAX);
+        assert_eq!(deadline.remaining(start()).as_secs() / (365 * 24 * 60 * 60), 99);
+    }
+}

@@ -1,0 +1,157 @@
+//! TURN credentials as a homeserver hands them out, and how long they hold.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use zeroize::Zeroizing;
+
+use crate::clock::{Deadline, Timestamp};
+
+/// TURN servers with the credentials to use them, from `GET /_matrix/client/v3/voip/turnServer`.
+///
+/// Cheap to clone: clones share one allocation, and username and password are wiped from memory
+/// when the last one is dropped. (Copies that a caller makes of [`password`](Self::password), and
+/// the HTTP response they came in, are beyond its reach.)
+///
+/// Two of them are equal when they hold the same URIs, username and password, however long they
+/// are still valid.
+#[derive(Clone)]
+pub struct TurnServer {
+    credentials: Arc<Credentials>,
+    expires: Arc<Mutex<Option<Deadline>>>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Credentials {
+    uris: Vec<String>,
+    username: Zeroizing<String>,
+    password: Zeroizing<String>,
+}
+
+impl TurnServer {
+    /// Credentials whose expiry is not known. A [`TurnService`](crate::TurnService) notes the
+    /// expiry of what it hands on.
+    pub fn new(
+        uris: Vec<String>,
+        username: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        Self {
+            credentials: Arc::new(Credentials {
+                uris,
+                username: Zeroizing::new(username.into()),
+                password: Zeroizing::new(password.into()),
+            }),
+            expires: Arc::default(),
+        }
+    }
+
+    /// Where the TURN servers are, as URIs of RFC 7064 and RFC 7065.
+    pub fn uris(&self) -> &[String] {
+        &self.credentials.uris
+    }
+
+    /// The username to authenticate with.
+    pub fn username(&self) -> &str {
+        &self.credentials.username
+    }
+
+    /// The password to authenticate with.
+    pub fn password(&self) -> &str {
+        &self.credentials.password
+    }
+
+    /// How long the credentials are still valid at the moment `now`: zero once they have expired,
+    /// `None` if the homeserver did not say how long they hold (a `ttl` of 0).
+    ///
+    /// The nearer of the two clocks decides. If the homeserver confirms the same credentials for
+    /// longer, every clone learns of it.
+    pub fn valid_for(&self, now: Timestamp) -> Option<Duration> {
+        self.expires().map(|deadline| deadline.remaining(now))
+    }
+
+    /// When the credentials expire on the wall clock, as it stood when they were asked for; `None`
+    /// if the homeserver did not say.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires().map(|deadline| deadline.wall())
+    }
+
+    /// Whether the credentials have expired at the moment `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires().is_some_and(|deadline| deadline.is_reached(now))
+    }
+
+    fn expires(&self) -> Option<Deadline> {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same credentials with an expiry of their own, shared with clones made from here on.
+    pub(crate) fn expiring(&self, expires: Option<Deadline>) -> Self {
+        Self { credentials: self.credentials.clone(), expires: Arc::new(Mutex::new(expires)) }
+    }
+
+    /// Moves the expiry of this and every clone of it.
+    pub(crate) fn extend(&self, expires: Option<Deadline>) {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = expires;
+    }
+}
+
+impl PartialEq for TurnServer {
+    fn eq(&self, other: &Self) -> bool {
+        // `Arc` compares by address first, for contents that are `Eq`.
+        self.credentials == other.credentials
+    }
+}
+
+impl Eq for TurnServer {}
+
+/// Shows the URIs, and neither username nor password: the username names the account, and is half
+/// of the credential.
+impl fmt::Debug for TurnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnServer")
+            .field("uris", &self.credentials.uris)
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_username_nor_password() {
+        let server = TurnServer::new(vec!["turn:example.org".to_owned()], "alice-name", "s3cret");
+        let debug = format!("{server:?} {server:#?}");
+
+        assert!(debug.contains("turn:example.org"));
+        assert!(!debug.contains("alice-name"));
+        assert!(!debug.contains("s3cret"));
+    }
+
+    #[test]
+    fn an_expiry_that_moves_is_seen_by_every_clone() {
+        let now = Timestamp::now();
+        let in_secs = |secs| Some(Deadline::after(now, Duration::from_secs(secs)));
+        let held = TurnServer::new(vec![], "u", "p").expiring(in_secs(10));
+        let clone = held.clone();
+
+        held.extend(in_secs(20));
+
+        assert_eq!(clone.valid_for(now), Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn credentials_are_equal_whatever_their_expiry() {
+        let one = TurnServer::new(vec!["turn:a".to_owned()], "u", "p");
+        let same = TurnServer::new(vec!["turn:a".to_owned()], "u", "p")
+            .expiring(Some(Deadline::after(Timestamp::now(), Duration::ZERO)));
+
+        assert_eq!(one, same);
+        assert_ne!(one, TurnServer::new(vec!["turn:a".to_owned()], "u", "other"));
+    }
+}

@@ -1,0 +1,291 @@
+//! The durations the schedule goes by, each with its reason.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// The durations the schedule goes by.
+///
+/// The defaults suit every client we know of. [`RefreshPolicy::builder`] changes some of them, for
+/// tests, or for a deployment with needs of its own:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use matrix_sdk_turn::RefreshPolicy;
+///
+/// let policy = RefreshPolicy::builder()
+///     .refresh_at(0.5)
+///     .not_configured_interval(Duration::from_secs(600))
+///     .build()?;
+/// # Ok::<(), matrix_sdk_turn::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RefreshPolicy {
+    pub(crate) refresh_at: f64,
+    pub(crate) jitter: f64,
+    pub(crate) floor: Duration,
+    pub(crate) retry_min: Duration,
+    pub(crate) retry_max: Duration,
+    pub(crate) retry_max_expired: Duration,
+    pub(crate) not_configured_interval: Duration,
+    pub(crate) forbidden_interval: Duration,
+    pub(crate) max_timer: Duration,
+    pub(crate) request_timeout: Duration,
+}
+
+/// Two thirds of the TTL: a third is left to ride out an outage, at 1.5 requests per TTL.
+const REFRESH_AT: f64 = 2.0 / 3.0;
+
+/// 5% of the TTL to either side, so that clients which asked in the same second do not do so again.
+const JITTER: f64 = 0.05;
+
+/// A homeserver that hands out a TTL of a few seconds must not make every client ask every second.
+const FLOOR: Duration = Duration::from_secs(10);
+
+/// A homeserver that restarts is back within seconds.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// One request a minute is no burden even for a homeserver in trouble.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// Without credentials, calls fail: ask more often.
+const RETRY_MAX_EXPIRED: Duration = Duration::from_secs(10);
+
+/// A TURN server is configured by a person, who can wait an hour or restart the client.
+const NOT_CONFIGURED_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// Long enough that opening calls in a row asks once, short enough that somebody who was just given
+/// access is not told to restart.
+const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Timers stand still while a machine sleeps: what remains of this one is how late a machine that
+/// woke up notices.
+const MAX_TIMER: Duration = Duration::from_secs(30);
+
+/// A homeserver that has not answered by now will not.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Default for RefreshPolicy {
+    fn default() -> Self {
+        Self {
+            refresh_at: REFRESH_AT,
+            jitter: JITTER,
+            floor: FLOOR,
+            retry_min: RETRY_MIN,
+            retry_max: RETRY_MAX,
+            retry_max_expired: RETRY_MAX_EXPIRED,
+            not_configured_interval: NOT_CONFIGURED_INTERVAL,
+            forbidden_interval: FORBIDDEN_INTERVAL,
+            max_timer: MAX_TIMER,
+            request_timeout: REQUEST_TIMEOUT,
+        }
+    }
+}
+
+impl RefreshPolicy {
+    /// Starts from the defaults.
+    pub fn builder() -> RefreshPolicyBuilder {
+        RefreshPolicyBuilder { policy: Self::default() }
+    }
+
+    /// How long a source may take to answer: 10 s.
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// The least time between two successful requests: 10 s.
+    pub fn floor(&self) -> Duration {
+        self.floor
+    }
+
+    /// The longest any timer is set for: 30 s.
+    pub fn max_timer(&self) -> Duration {
+        self.max_timer
+    }
+}
+
+/// Changes some of a [`RefreshPolicy`]'s durations. Nonsense is refused by
+/// [`build`](Self::build).
+#[derive(Clone, Copy, Debug)]
+#[must_use = "`build` makes the policy"]
+pub struct RefreshPolicyBuilder {
+    policy: RefreshPolicy,
+}
+
+/// Why a [`RefreshPolicyBuilder`] refused to build a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{name} is {given}: it must be {expected}")]
+pub struct InvalidPolicy {
+    name: &'static str,
+    given: String,
+    expected: String,
+}
+
+impl RefreshPolicyBuilder {
+    /// The share of the TTL after which credentials are refreshed: 2/3. At least 0.1, and at most
+    /// 0.9 together with the [`jitter`](Self::jitter).
+    pub fn refresh_at(mut self, share: f64) -> Self {
+        self.policy.refresh_at = share;
+        self
+    }
+
+    /// The share of the TTL by which a refresh is early or late at random: 0.05.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.policy.jitter = share;
+        self
+    }
+
+    /// The least time between two successful requests: 10 s. From 1 s to 1 h.
+    pub fn floor(mut self, floor: Duration) -> Self {
+        self.policy.floor = floor;
+        self
+    }
+
+    /// The ceiling of the first delay after a transient failure, doubled by each further one: 1 s.
+    /// From 100 ms to [`retry_max`](Self::retry_max).
+    pub fn retry_min(mut self, delay: Duration) -> Self {
+        self.policy.retry_min = delay;
+        self
+    }
+
+    /// The ceiling of the delay after transient failures while credentials are valid: 60 s. At most
+    /// 1 h.
+    pub fn retry_max(mut self, delay: Duration) -> Self {
+        self.policy.retry_max = delay;
+        self
+    }
+
+    /// The ceiling of the delay after transient failures once there are no valid credentials: 10 s.
+    /// From [`retry_min`](Self::retry_min) to [`retry_max`](Self::retry_max).
+    pub fn retry_max_expired(mut self, delay: Duration) -> Self {
+        self.policy.retry_max_expired = delay;
+        self
+    }
+
+    /// How often a homeserver without TURN servers is asked whether it has one: 1 h. From 1 min to
+    /// 1 day.
+    pub fn not_configured_interval(mut self, interval: Duration) -> Self {
+        self.policy.not_configured_interval = interval;
+        self
+    }
+
+    /// How long after a refusal a new subscriber makes the homeserver be asked again: 5 min. From
+    /// 10 s to 1 day.
+    pub fn forbidden_interval(mut self, interval: Duration) -> Self {
+        self.policy.forbidden_interval = interval;
+        self
+    }
+
+    /// The longest any timer is set for, and so how late a machine that woke up notices: 30 s. From
+    /// 1 s to 5 min.
+    pub fn max_timer(mut self, span: Duration) -> Self {
+        self.policy.max_timer = span;
+        self
+    }
+
+    /// How long a source may take to answer: 10 s. From 1 s to 1 min.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.policy.request_timeout = timeout;
+        self
+    }
+
+    /// The policy.
+    ///
+    /// # Errors
+    ///
+    /// Says which value makes no sense, and what would.
+    pub fn build(self) -> Result<RefreshPolicy, InvalidPolicy> {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let RefreshPolicy { retry_min, retry_max, .. } = self.policy;
+
+        let share = |name, given: f64, least: f64, most: f64| {
+            // Not a number is in no range.
+            if (least..=most).contains(&given) {
+                return Ok(());
+            }
+            let expected = format!("from {least:.2} to {most:.2}");
+            Err(InvalidPolicy { name, given: given.to_string(), expected })
+        };
+        let duration = |name, given: Duration, least: Duration, most: Duration| {
+            if (least..=most).contains(&given) {
+                return Ok(());
+            }
+            let expected = format!("from {least:?} to {most:?}");
+            Err(InvalidPolicy { name, given: format!("{given:?}"), expected })
+        };
+
+        share("refresh_at", self.policy.refresh_at, 0.1, 0.9)?;
+        let widest = (0.9 - self.policy.refresh_at).min(self.policy.refresh_at).max(0.0);
+        share("jitter", self.policy.jitter, 0.0, widest)?;
+        duration("floor", self.policy.floor, Duration::from_secs(1), HOUR)?;
+        duration("retry_max", retry_max, Duration::from_secs(1), HOUR)?;
+        duration("retry_min", retry_min, Duration::from_millis(100), retry_max)?;
+        duration("retry_max_expired", self.policy.retry_max_expired, retry_min, retry_max)?;
+        duration(
+            "not_configured_interval",
+            self.policy.not_configured_interval,
+            Duration::from_secs(60),
+            DAY,
+        )?;
+        duration(
+            "forbidden_interval",
+            self.policy.forbidden_interval,
+            Duration::from_secs(10),
+            DAY,
+        )?;
+        duration(
+            "max_timer",
+            self.policy.max_timer,
+            Duration::from_secs(1),
+            Duration::from_secs(300),
+        )?;
+        duration(
+            "request_timeout",
+            self.policy.request_timeout,
+            Duration::from_secs(1),
+            Duration::from_secs(60),
+        )?;
+        Ok(self.policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_policy() {
+        assert_eq!(RefreshPolicy::builder().build(), Ok(RefreshPolicy::default()));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_would_do() {
+        let builder = RefreshPolicy::builder;
+        let zero = Duration::ZERO;
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        let refused = [
+            (builder().refresh_at(f64::NAN), "refresh_at"),
+            (builder().refresh_at(1.0), "refresh_at"),
+            (builder().jitter(0.5), "jitter"),
+            (builder().jitter(-0.1), "jitter"),
+            (builder().floor(zero), "floor"),
+            (builder().retry_min(zero), "retry_min"),
+            (builder().retry_min(year), "retry_min"),
+            (builder().retry_max(year), "retry_max"),
+            (builder().retry_max_expired(zero), "retry_max_expired"),
+            (builder().not_configured_interval(zero), "not_configured_interval"),
+            (builder().forbidden_interval(zero), "forbidden_interval"),
+            (builder().max_timer(zero), "max_timer"),
+            (builder().request_timeout(zero), "request_timeout"),
+        ];
+        for (builder, name) in refused {
+            assert_eq!(builder.build().unwrap_err().name, name);
+        }
+        assert_eq!(
+            builder().max_timer(zero).build().unwrap_err().to_string(),
+            "max_timer is 0ns: it must be from 1s to 300s"
+        );
+    }
+}

@@ -1,0 +1,449 @@
+//! When to ask for TURN credentials, and what to publish: rules without I/O, clock or await.
+//!
+//! A [`Schedule`] is told what happened, with the moment it happened at, and asked what is to be
+//! done. [`TurnService`](crate::TurnService) is the shell around it; a simulator is another.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use matrix_sdk_turn::{
+//!     Answer, RefreshPolicy, Timestamp, TurnServer, TurnState,
+//!     schedule::{Rng, Schedule},
+//! };
+//!
+//! let mut schedule = Schedule::new(RefreshPolicy::default(), Rng::with_seed(1));
+//! let now = Timestamp::now();
+//!
+//! assert!(!schedule.begin_request(now), "nobody subscribed");
+//! schedule.subscribe(now);
+//! assert!(schedule.begin_request(now), "the first subscriber makes it ask");
+//! assert!(!schedule.begin_request(now), "but once");
+//!
+//! let server = TurnServer::new(vec!["turn:turn.example.org".into()], "alice", "password");
+//! schedule.answered(now, Answer::new(server, Duration::from_secs(3600)));
+//! assert!(matches!(schedule.take_update(now), Some(TurnState::Available(_))));
+//!
+//! let wakeup = schedule.next_wakeup(now).expect("somebody is subscribed");
+//! assert!(wakeup - now.monotonic <= RefreshPolicy::default().max_timer());
+//! # Ok::<(), matrix_sdk_turn::Unavailable>(())
+//! ```
+
+use std::time::{Duration, Instant};
+
+/// The randomness a [`Schedule`] is given.
+pub use fastrand::Rng;
+
+use crate::{
+    clock::{Deadline, Timestamp},
+    credentials::TurnServer,
+    policy::RefreshPolicy,
+    source::Answer,
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// A TTL beyond this counts as this: whoever revokes credentials should not have to wait longer.
+pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The first refresh after a start falls uniformly into this share of the TTL. It is as wide as one
+/// period of the steady state, so clients that started in the same second ask evenly from then on.
+const FIRST_REFRESH: std::ops::Range<f64> = (0.7 - 2.0 / 3.0)..0.7;
+
+/// After this many failures in a row it was an outage, which every client saw: whoever comes out of
+/// it comes out together with the others, and spreads as after a start.
+const OUTAGE: u32 = 3;
+
+/// The share by which the hourly question to a homeserver without TURN is early or late.
+const NOT_CONFIGURED_JITTER: f64 = 0.1;
+
+/// How soon after a request that failed [`Schedule::refresh`] sends the next: an app may call it
+/// as often as it likes.
+const LEAST_SPACING: Duration = Duration::from_secs(1);
+
+/// What there is to use right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TurnState {
+    /// Credentials that are valid.
+    Available(TurnServer),
+    /// None, and why.
+    Unavailable(Unavailable),
+}
+
+impl TurnState {
+    /// The credentials, if there are any.
+    pub fn available(&self) -> Option<&TurnServer> {
+        match self {
+            Self::Available(server) => Some(server),
+            Self::Unavailable(_) => None,
+        }
+    }
+}
+
+impl From<TurnState> for Result<TurnServer, Unavailable> {
+    fn from(state: TurnState) -> Self {
+        match state {
+            TurnState::Available(server) => Ok(server),
+            TurnState::Unavailable(why) => Err(why),
+        }
+    }
+}
+
+/// When to ask, and what to publish.
+///
+/// The order of calls is the shell's: report events as they happen, then [`take_update`] and
+/// publish what it returns, then [`begin_request`] and send a request if it says so, then sleep
+/// until [`next_wakeup`] or the next event.
+///
+/// [`take_update`]: Self::take_update
+/// [`begin_request`]: Self::begin_request
+/// [`next_wakeup`]: Self::next_wakeup
+#[derive(Debug)]
+pub struct Schedule {
+    policy: RefreshPolicy,
+    rng: Rng,
+    subscribed: bool,
+    /// When the request was sent that is not answered yet.
+    in_flight: Option<Timestamp>,
+    next_request: NextRequest,
+    /// No success is followed by a request before this.
+    floor: Option<Deadline>,
+    last_sent: Option<Timestamp>,
+    last_rejection: Option<Timestamp>,
+    held: Option<Held>,
+    failures: u32,
+    last_failure: Option<Unavailable>,
+    /// The refresh that is scheduled next spreads the clients that started together.
+    spread: bool,
+    /// How long to wait for the next request while the TTL is not known.
+    unknown_ttl_delay: Duration,
+    published: Option<TurnState>,
+    update: Option<TurnState>,
+}
+
+#[derive(Debug)]
+struct Held {
+    server: TurnServer,
+    /// `None`: not known.
+    expires: Option<Deadline>,
+}
+
+/// When the next request is due, as far as somebody is subscribed.
+#[derive(Clone, Copy, Debug)]
+enum NextRequest {
+    /// At once.
+    Now,
+    /// At a moment that we chose.
+    At(Deadline),
+    /// At a moment that the homeserver chose. The wall clock has no say: it can be wrong, and the
+    /// homeserver's word counts.
+    NotBefore(Instant),
+    /// For somebody who subscribes after this moment, or on demand.
+    ForSubscriberAfter(Deadline),
+    /// On demand.
+    Never,
+}
+
+impl NextRequest {
+    fn is_due(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Now => true,
+            Self::At(deadline) => deadline.is_reached(now),
+            Self::NotBefore(instant) => now.monotonic >= *instant,
+            Self::ForSubscriberAfter(_) | Self::Never => false,
+        }
+    }
+
+    fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Now => Some(Duration::ZERO),
+            Self::At(deadline) => Some(deadline.remaining(now)),
+            Self::NotBefore(instant) => Some(instant.saturating_duration_since(now.monotonic)),
+            Self::ForSubscriberAfter(_) | Self::Never => None,
+        }
+    }
+}
+
+impl Schedule {
+    /// A schedule that nobody has subscribed to yet.
+    pub fn new(policy: RefreshPolicy, rng: Rng) -> Self {
+        Self {
+            policy,
+            rng,
+            subscribed: false,
+            in_flight: None,
+            next_request: NextRequest::Now,
+            floor: None,
+            last_sent: None,
+            last_rejection: None,
+            held: None,
+            failures: 0,
+            last_failure: None,
+            spread: true,
+            unknown_ttl_delay: policy.floor,
+            published: None,
+            update: None,
+        }
+    }
+
+    /// Somebody subscribed, as the first or as one more.
+    pub fn subscribe(&mut self, now: Timestamp) {
+        if let NextRequest::ForSubscriberAfter(deadline) = self.next_request
+            && deadline.is_reached(now)
+        {
+            self.next_request = NextRequest::Now;
+        }
+        if !self.subscribed {
+            self.subscribed = true;
+            self.withdraw_expired(now);
+            if self.held.is_none() && self.is_request_due(now) {
+                // What there was to say is out of date: the newcomer waits for the answer.
+                self.published = None;
+                self.update = None;
+            }
+        }
+    }
+
+    /// The last subscriber left. No request is due any more; what is known stays known.
+    pub fn unsubscribe(&mut self) {
+        self.subscribed = false;
+    }
+
+    /// Somebody has reason to believe that asking now helps: the network changed, the app resumed.
+    ///
+    /// Ignored while a request is in flight, within [`RefreshPolicy::floor`] of the last success,
+    /// and while the homeserver's `retry_after` runs.
+    pub fn refresh(&mut self, now: Timestamp) {
+        let asked_just_now =
+            self.in_flight.is_some() || self.floor.is_some_and(|floor| !floor.is_reached(now));
+        if !asked_just_now {
+            self.ask_soon();
+        }
+    }
+
+    /// The TURN server rejected these credentials. If they are the current ones, the homeserver is
+    /// asked now; at most once per [`RefreshPolicy::floor`].
+    pub fn report_rejected(&mut self, now: Timestamp, server: &TurnServer) {
+        let is_current = self.held.as_ref().is_some_and(|held| held.server == *server);
+        let reported_just_now = self
+            .last_rejection
+            .is_some_and(|last| !Deadline::after(last, self.policy.floor).is_reached(now));
+        if is_current && !reported_just_now && self.in_flight.is_none() {
+            self.last_rejection = Some(now);
+            self.floor = None;
+            self.ask_soon();
+        }
+    }
+
+    fn ask_soon(&mut self) {
+        if matches!(self.next_request, NextRequest::NotBefore(_)) {
+            return;
+        }
+        self.next_request = match self.last_sent {
+            Some(sent) if self.failures > 0 => {
+                NextRequest::At(Deadline::after(sent, LEAST_SPACING))
+            }
+            _ => NextRequest::Now,
+        };
+    }
+
+    /// Whether a request is to be sent now. If so, it counts as sent, and must be
+    /// [`answered`](Self::answered).
+    pub fn begin_request(&mut self, now: Timestamp) -> bool {
+        let begins = self.subscribed && self.in_flight.is_none() && self.is_request_due(now);
+        if begins {
+            self.in_flight = Some(now);
+            self.last_sent = Some(now);
+        }
+        begins
+    }
+
+    fn is_request_due(&self, now: Timestamp) -> bool {
+        self.next_request.is_due(now) && self.floor.is_none_or(|floor| floor.is_reached(now))
+    }
+
+    /// Whether an answer is on its way, or a request about to be sent.
+    pub fn is_asking(&self, now: Timestamp) -> bool {
+        self.in_flight.is_some() || (self.subscribed && self.is_request_due(now))
+    }
+
+    /// The request was answered, or failed. Ignored if none was in flight.
+    pub fn answered(&mut self, now: Timestamp, answer: Result<Answer, Unavailable>) {
+        let Some(sent) = self.in_flight.take() else { return };
+        match answer {
+            Ok(answer) => self.accept(now, sent, answer),
+            Err(why) => self.fail(now, why),
+        }
+    }
+
+    fn accept(&mut self, now: Timestamp, sent: Timestamp, answer: Answer) {
+        let Answer { server, ttl } = answer;
+        let ttl = ttl.min(MAX_TTL);
+        let expires = (!ttl.is_zero()).then(|| Deadline::after(sent, ttl));
+
+        self.spread |= self.failures >= OUTAGE;
+        self.failures = 0;
+        self.last_failure = None;
+        self.floor = Some(Deadline::after(now, self.policy.floor));
+        self.next_request = NextRequest::At(self.next_refresh(now, sent, ttl));
+
+        match &mut self.held {
+            Some(held) if held.server == server => {
+                held.expires = expires;
+                held.server.extend(expires);
+            }
+            held => {
+                *held = Some(Held { server: server.expiring(expires), expires });
+            }
+        }
+        self.withdraw_expired(now);
+        if let Some(held) = &self.held {
+            self.publish(TurnState::Available(held.server.clone()));
+        }
+    }
+
+    fn next_refresh(&mut self, now: Timestamp, sent: Timestamp, ttl: Duration) -> Deadline {
+        if ttl.is_zero() {
+            let delay = self.unknown_ttl_delay;
+            self.unknown_ttl_delay = delay.saturating_mul(2).min(self.policy.retry_max);
+            return Deadline::after(now, delay);
+        }
+        self.unknown_ttl_delay = self.policy.floor;
+
+        let spread = std::mem::take(&mut self.spread);
+        let share = if spread {
+            // Whatever fell below the floor would be asked for at the floor, all at once.
+            let floor = self.policy.floor.as_secs_f64() / ttl.as_secs_f64();
+            self.uniform(FIRST_REFRESH.start.max(floor).min(FIRST_REFRESH.end), FIRST_REFRESH.end)
+        } else {
+            let RefreshPolicy { refresh_at, jitter, .. } = self.policy;
+            self.uniform(refresh_at - jitter, refresh_at + jitter)
+        };
+        Deadline::after(sent, ttl.mul_f64(share))
+    }
+
+    fn fail(&mut self, now: Timestamp, why: Unavailable) {
+        use UnavailableReason::{
+            Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, RateLimited, Unreachable,
+        };
+
+        self.next_request = match why.reason() {
+            Unreachable | Expired => NextRequest::At(Deadline::after(now, self.retry_delay(now))),
+            RateLimited => {
+                // Later than asked by the usual delay, or all who were sent away come back at once.
+                let delay = self.retry_delay(now);
+                let asked = why.retry_after().unwrap_or(self.policy.retry_max);
+                NextRequest::NotBefore(latest(now.monotonic, asked.saturating_add(delay)))
+            }
+            NotConfigured | Misconfigured => {
+                let (low, high) = (1.0 - NOT_CONFIGURED_JITTER, 1.0 + NOT_CONFIGURED_JITTER);
+                let interval = self.policy.not_configured_interval.mul_f64(self.uniform(low, high));
+                NextRequest::At(Deadline::after(now, interval))
+            }
+            Forbidden => NextRequest::ForSubscriberAfter(Deadline::after(
+                now,
+                self.policy.forbidden_interval,
+            )),
+            LoggedOut => NextRequest::Never,
+        };
+
+        if why.reason().is_transient() {
+            self.failures = self.failures.saturating_add(1);
+        } else {
+            // The homeserver has spoken: what it said before does not hold any more.
+            self.failures = 0;
+            self.held = None;
+        }
+        self.last_failure = Some(why.clone());
+        self.withdraw_expired(now);
+        if self.held.is_none() {
+            self.publish(TurnState::Unavailable(why));
+        }
+    }
+
+    /// Full jitter under a ceiling that doubles with every failure in a row.
+    fn retry_delay(&mut self, now: Timestamp) -> Duration {
+        let RefreshPolicy { retry_min, retry_max, retry_max_expired, .. } = self.policy;
+        let has_credentials = self.held.as_ref().is_some_and(|held| !held.is_expired(now));
+        let ceiling = retry_min
+            .saturating_mul(2_u32.saturating_pow(self.failures))
+            .min(if has_credentials { retry_max } else { retry_max_expired });
+        ceiling.mul_f64(self.uniform(0.0, 1.0))
+    }
+
+    fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        (high - low).mul_add(self.rng.f64(), low)
+    }
+
+    /// What to publish, if that changed. Only ever the newest; never credentials that have expired.
+    pub fn take_update(&mut self, now: Timestamp) -> Option<TurnState> {
+        self.withdraw_expired(now);
+        self.update.take()
+    }
+
+    /// Whether there is nothing to say yet: the first request is not answered.
+    pub fn is_waiting_for_first_outcome(&self) -> bool {
+        self.published.is_none()
+    }
+
+    fn publish(&mut self, state: TurnState) {
+        if self.published.as_ref() != Some(&state) {
+            self.published = Some(state.clone());
+            self.update = Some(state);
+        }
+    }
+
+    fn withdraw_expired(&mut self, now: Timestamp) {
+        if !self.held.as_ref().is_some_and(|held| held.is_expired(now)) {
+            return;
+        }
+        self.held = None;
+        let why = self
+            .last_failure
+            .clone()
+            .unwrap_or_else(|| Unavailable::new(UnavailableReason::Expired));
+        self.publish(TurnState::Unavailable(why));
+
+        // Delays were drawn for somebody who has credentials.
+        if let NextRequest::At(due) = self.next_request {
+            let delay = self.policy.retry_max_expired.mul_f64(self.uniform(0.0, 1.0));
+            if due.remaining(now) > delay {
+                self.next_request = NextRequest::At(Deadline::after(now, delay));
+            }
+        }
+    }
+
+    /// When to look again, at the latest, if nothing happens before: never further away than
+    /// [`RefreshPolicy::max_timer`]. `None` if only an event can bring anything about: nobody is
+    /// subscribed, say, or a request is in flight.
+    pub fn next_wakeup(&self, now: Timestamp) -> Option<Instant> {
+        self.next_due(now).map(|due| now.monotonic + due.min(self.policy.max_timer))
+    }
+
+    /// How long until something is due, if both clocks run on as they should: waking up before
+    /// changes nothing. `None` as for [`next_wakeup`](Self::next_wakeup).
+    pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
+        if !self.subscribed {
+            return None;
+        }
+        let expiry = self.held.as_ref().and_then(|held| held.expires).map(|e| e.remaining(now));
+        let request = match self.in_flight {
+            Some(_) => None,
+            None => self
+                .next_request
+                .remaining(now)
+                .map(|due| due.max(self.floor.map_or(Duration::ZERO, |f| f.remaining(now)))),
+        };
+        [expiry, request].into_iter().flatten().min()
+    }
+}
+
+impl Held {
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires.is_reached(now))
+    }
+}
+
+/// `start + span`, or as late as the clock can tell.
+fn latest(start: Instant, span: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    start.checked_add(span.min(CENTURY)).unwrap_or(start)
+}

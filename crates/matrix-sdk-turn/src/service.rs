@@ -1,0 +1,414 @@
+//! The one task per account that keeps its TURN credentials fresh, and the stream of them.
+
+use std::{
+    fmt,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use eyeball::{SharedObservable, Subscriber};
+use futures_core::Stream;
+use futures_util::{FutureExt, future::Fuse};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{sleep_until, timeout},
+};
+use tracing::{Instrument, debug, debug_span, warn};
+
+use crate::{
+    clock::{Clock, SystemClock, Timestamp},
+    credentials::TurnServer,
+    policy::RefreshPolicy,
+    schedule::{Rng, Schedule, TurnState},
+    source::{Answer, TurnServerSource},
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// TURN credentials of one account, always valid, at one request per TTL however many watch them.
+///
+/// Make one per account, and clone it: clones share the credentials, the task that refreshes them,
+/// and the schedule. The task exists only while somebody is subscribed.
+///
+/// ```no_run
+/// use futures_util::StreamExt;
+/// use matrix_sdk_turn::TurnService;
+///
+/// # async fn example(client: matrix_sdk::Client) {
+/// let turn = TurnService::new(&client);
+/// let mut states = turn.subscribe();
+/// while let Some(state) = states.next().await {
+///     println!("{}", serde_json::to_string(&state.ice_servers()).unwrap());
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TurnService {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    source: Arc<dyn TurnServerSource>,
+    clock: Arc<dyn Clock>,
+    request_timeout: Duration,
+    inner: Mutex<Inner>,
+    /// `None` until the first outcome is known.
+    states: SharedObservable<Option<TurnState>>,
+    /// Wakes the task: something happened that may change what is due.
+    changed: Arc<Notify>,
+    /// Wakes those who wait for the answer to a request.
+    answered: Notify,
+}
+
+struct Inner {
+    schedule: Schedule,
+    subscribers: usize,
+    task: Option<JoinHandle<()>>,
+}
+
+/// Makes a [`TurnService`] with another source, policy or clock than the usual.
+#[derive(Debug)]
+#[must_use = "`build` makes the service"]
+pub struct TurnServiceBuilder {
+    source: Arc<dyn TurnServerSource>,
+    policy: RefreshPolicy,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+}
+
+impl TurnServiceBuilder {
+    /// Refreshes by these durations instead of the defaults.
+    pub fn policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Reads the time from here instead of from the machine.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Draws jitter from here instead of from a generator with a random seed.
+    pub fn rng(mut self, rng: Rng) -> Self {
+        self.rng = rng;
+        self
+    }
+
+    /// The service. Asks nothing yet.
+    pub fn build(self) -> TurnService {
+        let Self { source, policy, clock, rng } = self;
+        TurnService {
+            shared: Arc::new(Shared {
+                source,
+                clock,
+                request_timeout: policy.request_timeout,
+                inner: Mutex::new(Inner {
+                    schedule: Schedule::new(policy, rng),
+                    subscribers: 0,
+                    task: None,
+                }),
+                states: SharedObservable::new(None),
+                changed: Arc::default(),
+                answered: Notify::new(),
+            }),
+        }
+    }
+}
+
+impl TurnService {
+    /// The credentials of the account `client` is logged in to. Asks nothing yet.
+    #[cfg(feature = "client")]
+    pub fn new(client: &matrix_sdk::Client) -> Self {
+        Self::builder(crate::HomeserverSource::new(client)).build()
+    }
+
+    /// Starts from another source than the homeserver.
+    pub fn builder(source: impl TurnServerSource) -> TurnServiceBuilder {
+        TurnServiceBuilder {
+            source: Arc::new(source),
+            policy: RefreshPolicy::default(),
+            clock: Arc::new(SystemClock),
+            rng: Rng::new(),
+        }
+    }
+
+    /// The credentials now, and whenever they change.
+    ///
+    /// The first item comes at once if valid credentials are held, else as soon as the homeserver
+    /// has answered or failed to. Keeping the stream keeps the credentials fresh; dropping the last
+    /// one stops all timers and requests.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, like [`tokio::spawn`].
+    pub fn subscribe(&self) -> TurnStates {
+        let subscription = Subscription::new(&self.shared);
+        TurnStates { states: self.shared.states.subscribe_reset(), subscription }
+    }
+
+    /// Valid credentials: those that are held, or else those that the homeserver answers now.
+    ///
+    /// Asks only if a request is due: if the homeserver just failed to answer, or said that it has
+    /// no TURN server, that is the answer here too, until it is time to ask again.
+    ///
+    /// # Errors
+    ///
+    /// Says why there are no credentials.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, like [`tokio::spawn`].
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any await. The answer to a request that was sent is kept for the next
+    /// caller.
+    pub async fn get(&self) -> Result<TurnServer, Unavailable> {
+        if let Some(TurnState::Available(server)) = self.shared.catch_up() {
+            return Ok(server);
+        }
+
+        let _subscription = Subscription::new(&self.shared);
+        loop {
+            let mut answered = pin!(self.shared.answered.notified());
+            answered.as_mut().enable();
+            match (self.shared.catch_up(), self.shared.is_asking()) {
+                (Some(TurnState::Available(server)), _) => return Ok(server),
+                (_, true) => answered.await,
+                (Some(TurnState::Unavailable(why)), false) => return Err(why),
+                (None, false) => return Err(Unavailable::new(UnavailableReason::Expired)),
+            }
+        }
+    }
+
+    /// Asks now: the network changed, or the app resumed.
+    ///
+    /// Does nothing while a request is in flight, within 10 s of the last success, while the
+    /// homeserver's `retry_after` runs, or while nobody is subscribed. May be called at any rate.
+    pub fn refresh(&self) {
+        self.shared.tell(|schedule, now| schedule.refresh(now));
+    }
+
+    /// The TURN server rejected these credentials, for instance with 401 to an Allocate request
+    /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
+    ///
+    /// If they are the current ones, asks for others now; at most once per 10 s. If the homeserver
+    /// answers the same ones again, subscribers are not woken.
+    pub fn report_rejected(&self, server: &TurnServer) {
+        self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.shared.clock.clone()
+    }
+}
+
+impl fmt::Debug for TurnService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnService")
+            .field("source", &self.shared.source)
+            .field("subscribers", &self.shared.lock().subscribers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that runs under the lock panics halfway through a change.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: impl FnOnce(&mut Schedule, Timestamp)) {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        event(&mut inner.schedule, now);
+        self.publish(&mut inner, now);
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Under the lock, so that an older state never follows a newer one.
+    fn publish(&self, inner: &mut Inner, now: Timestamp) {
+        if let Some(state) = inner.schedule.take_update(now) {
+            debug!(?state, "TURN credentials changed");
+            self.states.set(Some(state));
+        }
+    }
+
+    /// Withdraws what expired while the timers stood still, and returns what is left.
+    fn catch_up(&self) -> Option<TurnState> {
+        let mut inner = self.lock();
+        self.publish(&mut inner, self.clock.now());
+        self.states.get()
+    }
+
+    fn is_asking(&self) -> bool {
+        self.lock().schedule.is_asking(self.clock.now())
+    }
+
+    /// Decides what the task does next. `None`: nothing more, and it is gone as of now.
+    fn next_step(&self) -> Option<Step> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        self.publish(&mut inner, now);
+        let begin_request = inner.schedule.begin_request(now);
+        if inner.subscribers == 0 && !inner.schedule.is_asking(now) {
+            inner.task = None;
+            return None;
+        }
+        Some(Step { begin_request, wakeup: inner.schedule.next_wakeup(now) })
+    }
+
+    fn answered(&self, answer: Result<Answer, Unavailable>) {
+        if let Err(why) = &answer {
+            warn!(%why, "no TURN credentials");
+        }
+        self.tell(|schedule, now| schedule.answered(now, answer));
+        self.answered.notify_waiters();
+    }
+
+    fn ensure_task(self: &Arc<Self>, inner: &mut Inner) {
+        match &inner.task {
+            Some(task) if !task.is_finished() => return,
+            // It went down with its runtime, or with a source that panicked.
+            Some(_) => inner.schedule.answered(
+                self.clock.now(),
+                Err(Unavailable::new(UnavailableReason::Unreachable)
+                    .with_detail("the request was abandoned")),
+            ),
+            None => {}
+        }
+        let task = keep_fresh(
+            Arc::downgrade(self),
+            self.source.clone(),
+            self.changed.clone(),
+            self.request_timeout,
+        );
+        inner.task = Some(tokio::spawn(task.instrument(debug_span!("turn_service"))));
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(task) = self.lock().task.take() {
+            task.abort();
+        }
+    }
+}
+
+struct Step {
+    begin_request: bool,
+    wakeup: Option<Instant>,
+}
+
+/// The task. It holds no strong reference while it waits, so that dropping the last handle ends it.
+async fn keep_fresh(
+    shared: Weak<Shared>,
+    source: Arc<dyn TurnServerSource>,
+    changed: Arc<Notify>,
+    request_timeout: Duration,
+) {
+    let mut request = pin!(Fuse::terminated());
+    while let Some(step) = shared.upgrade().and_then(|shared| shared.next_step()) {
+        if step.begin_request {
+            debug!("asking for TURN credentials");
+            request.set(ask(source.as_ref(), request_timeout).fuse());
+        }
+        tokio::select! {
+            answer = &mut request => {
+                if let Some(shared) = shared.upgrade() {
+                    shared.answered(answer);
+                }
+            }
+            () = sleep_until_or_forever(step.wakeup) => {}
+            () = changed.notified() => {}
+        }
+    }
+}
+
+async fn ask(
+    source: &dyn TurnServerSource,
+    request_timeout: Duration,
+) -> Result<Answer, Unavailable> {
+    timeout(request_timeout, source.fetch()).await.unwrap_or_else(|_elapsed| {
+        Err(Unavailable::new(UnavailableReason::Unreachable)
+            .with_detail(format!("no answer within {request_timeout:?}")))
+    })
+}
+
+async fn sleep_until_or_forever(wakeup: Option<Instant>) {
+    match wakeup {
+        Some(wakeup) => sleep_until(wakeup.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Counts as a subscriber until it is dropped.
+struct Subscription {
+    shared: Arc<Shared>,
+}
+
+impl Subscription {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let mut inner = shared.lock();
+        // Before anything is counted: this is what panics outside of a runtime.
+        shared.ensure_task(&mut inner);
+        inner.subscribers += 1;
+        let now = shared.clock.now();
+        inner.schedule.subscribe(now);
+        if inner.subscribers == 1 && inner.schedule.is_waiting_for_first_outcome() {
+            shared.states.set(None);
+        }
+        shared.publish(&mut inner, now);
+        drop(inner);
+        shared.changed.notify_one();
+        Self { shared: shared.clone() }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        inner.subscribers -= 1;
+        if inner.subscribers == 0 {
+            inner.schedule.unsubscribe();
+        }
+        drop(inner);
+        self.shared.changed.notify_one();
+    }
+}
+
+/// A [`Stream`] of [`TurnState`]s, from [`TurnService::subscribe`].
+///
+/// It never ends. Whoever is slow to poll it misses states in between, never the newest; and is
+/// never handed credentials that have expired in the meantime.
+pub struct TurnStates {
+    // Dropped first: the subscription may be what keeps the observable.
+    states: Subscriber<Option<TurnState>>,
+    subscription: Subscription,
+}
+
+impl Stream for TurnStates {
+    type Item = TurnState;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TurnState>> {
+        self.subscription.shared.catch_up();
+        loop {
+            match Pin::new(&mut self.states).poll_next(cx) {
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(Some(state)) => return Poll::Ready(state),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for TurnStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnStates").finish_non_exhaustive()
+    }
+}

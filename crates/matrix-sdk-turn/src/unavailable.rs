@@ -1,0 +1,207 @@
+//! Why there are no TURN credentials.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+/// Why there are no TURN credentials right now.
+///
+/// Its `Display` is one sentence that says what to do, fit for a log or a developer's eyes. It
+/// never holds a credential or an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    reason: UnavailableReason,
+    detail: Option<Arc<str>>,
+    retry_after: Option<Duration>,
+    matrix_error: Option<Arc<MatrixError>>,
+}
+
+/// The kinds of [`Unavailable`], to decide by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnavailableReason {
+    /// The homeserver has no TURN server to offer. Asked again once an hour.
+    NotConfigured,
+    /// The homeserver's answer cannot be used: for instance a `turn:` URI without a username.
+    /// Treated as [`NotConfigured`](Self::NotConfigured).
+    Misconfigured,
+    /// The homeserver refuses TURN to this account. Asked again on
+    /// [`TurnService::refresh`](crate::TurnService::refresh), or for a new subscriber after five
+    /// minutes.
+    Forbidden,
+    /// The access token is not valid any more. Not asked again, except on
+    /// [`TurnService::refresh`](crate::TurnService::refresh).
+    LoggedOut,
+    /// The homeserver asked for fewer requests. Asked again when it allows.
+    RateLimited,
+    /// No usable answer: the homeserver cannot be reached, is overloaded, or answered with
+    /// something else. Asked again soon.
+    Unreachable,
+    /// The credentials expired, and the request for new ones is not answered yet.
+    Expired,
+}
+
+impl UnavailableReason {
+    /// Whether waiting helps: the homeserver is asked again soon, by itself.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Unreachable | Self::Expired)
+    }
+}
+
+/// An error of the Matrix client-server API, as the homeserver sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MatrixError {
+    /// The status code of the HTTP response.
+    pub status: u16,
+    /// The `errcode`, for instance `M_FORBIDDEN`.
+    pub errcode: String,
+    /// The `error`: a message for people, in the homeserver's words.
+    pub message: String,
+    /// The standard error response, as it goes into a widget's `matrix_api_error`.
+    pub(crate) response: serde_json::Value,
+}
+
+/// The longest piece of text from outside that is kept: a homeserver's error page is no message.
+const MAX_TEXT_CHARS: usize = 512;
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+impl MatrixError {
+    /// An error with the given HTTP status, `errcode` and `error`. An oversized message is cut.
+    pub fn new(status: u16, errcode: impl Into<String>, message: &str) -> Self {
+        let (errcode, message) = (shortened(&errcode.into()), shortened(message));
+        let response = serde_json::json!({ "errcode": errcode, "error": message });
+        Self { status, errcode, message, response }
+    }
+
+    /// The same error, with the further fields that the homeserver's error response had.
+    pub(crate) fn with_response(self, response: serde_json::Value) -> Self {
+        Self { response, ..self }
+    }
+}
+
+impl fmt::Display for MatrixError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} / {}] {}", self.status, self.errcode, self.message)
+    }
+}
+
+/// How the SDK puts a Matrix error into an error response to a widget.
+#[derive(Debug, Serialize)]
+#[cfg(feature = "widget")]
+pub(crate) struct WidgetMatrixError<'a> {
+    http_status: u16,
+    response: &'a serde_json::Value,
+}
+
+impl Unavailable {
+    /// Without any more to say than the reason.
+    pub fn new(reason: UnavailableReason) -> Self {
+        Self { reason, detail: None, retry_after: None, matrix_error: None }
+    }
+
+    /// With a few words on what happened. They must hold no secret; an oversized text is cut.
+    pub fn with_detail(self, detail: impl AsRef<str>) -> Self {
+        Self { detail: Some(shortened(detail.as_ref()).into()), ..self }
+    }
+
+    /// With the time the homeserver asked to be left alone for.
+    pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// With the Matrix error that the homeserver answered.
+    pub fn with_matrix_error(self, error: MatrixError) -> Self {
+        Self { matrix_error: Some(Arc::new(error)), ..self }
+    }
+
+    /// The kind of it.
+    pub fn reason(&self) -> UnavailableReason {
+        self.reason
+    }
+
+    /// How long the homeserver asked to be left alone for, counted from its answer. Only with
+    /// [`UnavailableReason::RateLimited`].
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The Matrix error that the homeserver answered, if it answered one.
+    pub fn matrix_error(&self) -> Option<&MatrixError> {
+        self.matrix_error.as_deref()
+    }
+
+    #[cfg(feature = "widget")]
+    pub(crate) fn widget_matrix_error(&self) -> Option<WidgetMatrixError<'_>> {
+        self.matrix_error()
+            .map(|error| WidgetMatrixError { http_status: error.status, response: &error.response })
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.reason {
+            UnavailableReason::NotConfigured => {
+                "the homeserver offers no TURN server: its administrator has to configure one"
+            }
+            UnavailableReason::Misconfigured => {
+                "the homeserver's TURN servers cannot be used: its administrator has to correct \
+                 their configuration"
+            }
+            UnavailableReason::Forbidden => {
+                "the homeserver refuses TURN to this account: ask its administrator for access"
+            }
+            UnavailableReason::LoggedOut => {
+                "the homeserver does not accept this session any more: log in again"
+            }
+            UnavailableReason::RateLimited => {
+                "the homeserver asked for fewer requests: it is asked again when it allows"
+            }
+            UnavailableReason::Unreachable => {
+                "the homeserver gave no usable answer: it is asked again soon"
+            }
+            UnavailableReason::Expired => {
+                "the TURN credentials expired and new ones are not here yet: they are being asked \
+                 for"
+            }
+        })?;
+        if let Some(detail) = &self.detail {
+            write!(f, " ({detail})")?;
+        }
+        if let Some(error) = &self.matrix_error {
+            write!(f, " {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_cut() {
+        let error = MatrixError::new(500, "M_UNKNOWN", &"é".repeat(1_000_000));
+        assert_eq!(error.message.chars().count(), MAX_TEXT_CHARS + 1);
+    }
+
+    #[test]
+    fn the_sentence_ends_with_the_homeservers_words() {
+        let unavailable = Unavailable::new(UnavailableReason::Forbidden)
+            .with_matrix_error(MatrixError::new(403, "M_FORBIDDEN", "guests may not call"));
+
+        assert_eq!(
+            unavailable.to_string(),
+            "the homeserver refuses TURN to this account: ask its administrator for access \
+             [403 / M_FORBIDDEN] guests may not call"
+        );
+    }
+}
