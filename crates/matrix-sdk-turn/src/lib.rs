@@ -10,11 +10,18 @@ pub mod schedule;
 mod service;
 mod source;
 mod unavailable;
+#[cfg(feature = "widget")]
+pub mod widget;
 
 
 
 pub use matrix_sdk;
 
+#[cfg(feature = "widget")]
+pub use self::widget::{
+    CapabilitiesWithTurn, GrantTurnServers, Sent, TurnCapabilitiesProvider, TurnServerCapability,
+    TurnWidgetDriver, TurnWidgetDriverHandle,
+};
 
 #[cfg(feature = "client")]
 pub use self::homeserver::HomeserverSource;

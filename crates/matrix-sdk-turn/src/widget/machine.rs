@@ -1,0 +1,416 @@
+//! What a widget is told of TURN, and when: rules without I/O, clock or await.
+//!
+//! Messages and credential states go in; [`Machine::poll_transmit`] gives the messages that go to
+//! the widget, [`Machine::wants_credentials`] whether states are needed, and
+//! [`Machine::poll_timeout`] when to call [`Machine::handle_timeout`].
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use tracing::{debug, warn};
+
+use super::{
+    capability::{API_VERSION, TURN_SERVERS},
+    message::{
+        self, Api, CapabilitiesResponse, Envelope, NotifyCapabilities, SupportedVersions,
+        append_to_arrays, error_response, success_response, unavailable_response, update_request,
+    },
+};
+use crate::{
+    clock::Timestamp, credentials::TurnServer, schedule::TurnState, unavailable::Unavailable,
+};
+
+/// The widget's request times out after 10 s.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// As long as the SDK waits for a response of the widget's.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As many as the SDK leaves unanswered.
+const MAX_PENDING_WATCHES: usize = 15;
+
+/// A client that receives its messages leaves none of these.
+const MAX_QUEUED_RESPONSES: usize = 64;
+
+/// A response repeats its request, so this times the above is the most that is held.
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
+
+const WATCH: &str = "watch_turn_servers";
+const UNWATCH: &str = "unwatch_turn_servers";
+const UPDATE: &str = "update_turn_servers";
+
+/// What to do with a message from the widget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// It was not for us, or not only.
+    PassOn,
+    /// It was for us, and the SDK must not see it.
+    Consumed,
+}
+
+/// The state of one widget.
+pub(crate) struct Machine {
+    widget_id: String,
+    empty_update_when_unavailable: bool,
+    negotiation: Negotiation,
+    watch: Watch,
+    /// The newest state since somebody wants them.
+    state: Option<TurnState>,
+    responses: VecDeque<String>,
+    /// What is to be sent as soon as no other update is in flight.
+    next_update: Option<Update>,
+    last_update: Option<Update>,
+    in_flight: Option<InFlight>,
+    updates: u64,
+}
+
+enum Negotiation {
+    NotYet,
+    /// The SDK asked the widget what it requests.
+    Asked { request_id: String },
+    /// The widget answered, the provider did not decide yet.
+    Answered { requested: Vec<&'static str> },
+    Decided { requested: Vec<&'static str>, granted: bool },
+}
+
+enum Watch {
+    No,
+    /// Requested, and the first outcome is not known yet.
+    Pending { requests: Vec<String>, until: Instant },
+    Yes,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Update {
+    Credentials(TurnServer),
+    /// An empty list of URIs.
+    Empty,
+}
+
+struct InFlight {
+    request_id: String,
+    until: Instant,
+}
+
+impl Machine {
+    pub(crate) fn new(widget_id: &str, empty_update_when_unavailable: bool) -> Self {
+        Self {
+            widget_id: widget_id.to_owned(),
+            empty_update_when_unavailable,
+            negotiation: Negotiation::NotYet,
+            watch: Watch::No,
+            state: None,
+            responses: VecDeque::new(),
+            next_update: None,
+            last_update: None,
+            in_flight: None,
+            updates: 0,
+        }
+    }
+
+    /// A message on its way from the SDK to the widget. Returns it, with TURN added where the SDK
+    /// says what it supports and what was granted.
+    pub(crate) fn on_message_to_widget(&mut self, message: String) -> String {
+        self.with_turn_added(&message).unwrap_or(message)
+    }
+
+    fn with_turn_added(&mut self, message: &str) -> Option<String> {
+        let envelope = Envelope::parse(message)?;
+        if envelope.widget_id != self.widget_id {
+            return None;
+        }
+        match (envelope.api, &*envelope.action) {
+            (Api::ToWidget, "capabilities") => {
+                let request_id = envelope.request_id?.into_owned();
+                self.negotiation = Negotiation::Asked { request_id };
+                None
+            }
+            (Api::ToWidget, "notify_capabilities") => {
+                let Negotiation::Decided { requested, granted } = &self.negotiation else {
+                    return None;
+                };
+                let lists: NotifyCapabilities<'_> =
+                    serde_json::from_str(envelope.data?.get()).ok()?;
+                let approved = if *granted { requested.clone() } else { Vec::new() };
+                append_to_arrays(
+                    message,
+                    vec![(lists.requested, requested.clone()), (lists.approved, approved)],
+                )
+            }
+            (Api::FromWidget, "supported_api_versions") => {
+                let versions: SupportedVersions<'_> =
+                    serde_json::from_str(envelope.response?.get()).ok()?;
+                append_to_arrays(message, vec![(versions.supported_versions, vec![API_VERSION])])
+            }
+            _ => None,
+        }
+    }
+
+    /// A message that the widget sent.
+    pub(crate) fn on_message_from_widget(&mut self, now: Timestamp, message: &str) -> Disposition {
+        let Some(envelope) = Envelope::parse(message) else { return Disposition::PassOn };
+        if envelope.widget_id != self.widget_id {
+            return Disposition::PassOn;
+        }
+        match (envelope.api, &*envelope.action, envelope.response) {
+            (Api::FromWidget, WATCH, None) => self.on_request(now, message, Self::watch),
+            (Api::FromWidget, UNWATCH, None) => self.on_request(now, message, Self::unwatch),
+            (Api::FromWidget, "content_loaded", None) => {
+                self.on_page_loaded();
+                Disposition::PassOn
+            }
+            (Api::ToWidget, UPDATE, Some(_)) => {
+                self.on_update_acknowledged(envelope.request_id.as_deref());
+                Disposition::Consumed
+            }
+            (Api::ToWidget, "capabilities", Some(response)) => {
+                if envelope.data.is_some() {
+                    self.on_capabilities(envelope.request_id.as_deref(), response.get());
+                }
+                Disposition::PassOn
+            }
+            _ => Disposition::PassOn,
+        }
+    }
+
+    fn on_capabilities(&mut self, request_id: Option<&str>, response: &str) {
+        // The SDK asked, or nobody did: then the widget's word counts for nothing.
+        if !matches!(&self.negotiation,
+            Negotiation::Asked { request_id: asked } if request_id == Some(asked))
+        {
+            return;
+        }
+        let written = serde_json::from_str::<CapabilitiesResponse<'_>>(response)
+            .map(|response| response.capabilities)
+            .unwrap_or_default();
+        let requested =
+            TURN_SERVERS.into_iter().filter(|turn| written.iter().any(|w| w == turn)).collect();
+        self.negotiation = Negotiation::Answered { requested };
+    }
+
+    /// The SDK has the provider asked for its decision. Returns whether TURN is part of it.
+    pub(crate) fn is_turn_requested(&self) -> bool {
+        matches!(&self.negotiation, Negotiation::Answered { requested } if !requested.is_empty())
+    }
+
+    /// The provider decided.
+    pub(crate) fn on_decision(&mut self, granted: bool) {
+        let Negotiation::Answered { requested } = &mut self.negotiation else { return };
+        let requested = std::mem::take(requested);
+        let granted = granted && !requested.is_empty();
+        debug!(granted, "decided on TURN for the widget");
+        if !granted {
+            self.stop_watching();
+        }
+        self.negotiation = Negotiation::Decided { requested, granted };
+    }
+
+    fn on_request(
+        &mut self,
+        now: Timestamp,
+        request: &str,
+        serve: fn(&mut Self, Timestamp, &str),
+    ) -> Disposition {
+        if request.len() > MAX_REQUEST_BYTES {
+            warn!(bytes = request.len(), "dropping an oversized TURN request of the widget's");
+        } else if self.responses.len() >= MAX_QUEUED_RESPONSES {
+            warn!("dropping a TURN request of the widget's: its responses are not received");
+        } else {
+            match &self.negotiation {
+                Negotiation::Decided { granted: true, .. } => serve(self, now, request),
+                Negotiation::Decided { granted: false, .. } => self.refuse(
+                    request,
+                    &format!("Not allowed: missing the {} capability.", TURN_SERVERS[0]),
+                ),
+                _ => self.refuse(
+                    request,
+                    "Received TURN servers request before capabilities were negotiated",
+                ),
+            }
+        }
+        Disposition::Consumed
+    }
+
+    fn watch(&mut self, now: Timestamp, request: &str) {
+        match &mut self.watch {
+            Watch::Yes => self.succeed(request),
+            Watch::Pending { requests, .. } if requests.len() < MAX_PENDING_WATCHES => {
+                requests.push(request.to_owned());
+            }
+            Watch::Pending { .. } => {
+                self.refuse(request, "Too many TURN servers requests are not answered yet");
+            }
+            Watch::No => {
+                self.watch = Watch::Pending {
+                    requests: vec![request.to_owned()],
+                    until: now.monotonic + WATCH_TIMEOUT,
+                };
+                if let Some(state) = self.state.clone() {
+                    self.on_turn_state(now, state);
+                }
+            }
+        }
+    }
+
+    fn unwatch(&mut self, _now: Timestamp, request: &str) {
+        self.stop_watching();
+        self.succeed(request);
+    }
+
+    fn stop_watching(&mut self) {
+        self.answer_pending(|request| success_response(request));
+        self.watch = Watch::No;
+        self.next_update = None;
+        self.last_update = None;
+    }
+
+    /// Whoever sent the requests that are pending is gone, and so is the update in flight.
+    fn on_page_loaded(&mut self) {
+        self.watch = Watch::No;
+        self.next_update = None;
+        self.last_update = None;
+        self.in_flight = None;
+    }
+
+    /// Whether [`Self::on_turn_state`] is to be called.
+    pub(crate) fn wants_credentials(&self) -> bool {
+        !matches!(self.watch, Watch::No)
+    }
+
+    /// States do not come any more, so the last one says nothing about now.
+    pub(crate) fn on_unsubscribed(&mut self) {
+        self.state = None;
+    }
+
+    /// The credentials changed, or their first state is known.
+    pub(crate) fn on_turn_state(&mut self, now: Timestamp, state: TurnState) {
+        if state.available().is_some_and(|server| server.is_expired(now)) {
+            // The next state is on its way, and says so.
+            return;
+        }
+        match (&self.watch, &state) {
+            (Watch::Pending { .. }, TurnState::Unavailable(why))
+                if !why.reason().is_transient() =>
+            {
+                self.fail_pending(why);
+            }
+            (Watch::Pending { .. }, _) => {
+                self.start_updates();
+                self.schedule_update(&state);
+            }
+            (Watch::Yes, _) => self.schedule_update(&state),
+            (Watch::No, _) => {}
+        }
+        self.state = Some(state);
+    }
+
+    fn fail_pending(&mut self, why: &Unavailable) {
+        self.answer_pending(|request| unavailable_response(request, why));
+        self.watch = Watch::No;
+    }
+
+    fn start_updates(&mut self) {
+        self.answer_pending(|request| success_response(request));
+        self.watch = Watch::Yes;
+    }
+
+    fn answer_pending(&mut self, response: impl Fn(&str) -> Option<String>) {
+        if let Watch::Pending { requests, .. } = &mut self.watch {
+            for request in std::mem::take(requests) {
+                self.responses.extend(response(&request));
+            }
+        }
+    }
+
+    fn schedule_update(&mut self, state: &TurnState) {
+        let update = match state {
+            TurnState::Available(server) => Some(Update::Credentials(server.clone())),
+            TurnState::Unavailable(_) if self.empty_update_when_unavailable => Some(Update::Empty),
+            // What was to be sent is not valid any more either.
+            TurnState::Unavailable(_) => None,
+        };
+        self.next_update = update.filter(|update| self.last_update.as_ref() != Some(update));
+    }
+
+    fn on_update_acknowledged(&mut self, request_id: Option<&str>) {
+        if self.in_flight.as_ref().is_some_and(|update| request_id == Some(&update.request_id)) {
+            self.in_flight = None;
+        }
+    }
+
+    fn succeed(&mut self, request: &str) {
+        self.responses.extend(success_response(request));
+    }
+
+    fn refuse(&mut self, request: &str, message: &str) {
+        self.responses.extend(error_response(request, message));
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let watch = match &self.watch {
+            Watch::Pending { until, .. } => Some(*until),
+            Watch::No | Watch::Yes => None,
+        };
+        let update = self.in_flight.as_ref().map(|update| update.until);
+        watch.into_iter().chain(update).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        if matches!(&self.watch, Watch::Pending { until, .. } if now.monotonic >= *until) {
+            self.start_updates();
+        }
+        if self.in_flight.as_ref().is_some_and(|update| now.monotonic >= update.until) {
+            debug!("the widget did not acknowledge a TURN update");
+            self.in_flight = None;
+        }
+    }
+
+    /// Whether [`Self::poll_transmit`] may have something.
+    pub(crate) fn has_transmit(&self) -> bool {
+        !self.responses.is_empty() || (self.next_update.is_some() && self.in_flight.is_none())
+    }
+
+    /// The next message to the widget. Counts as sent.
+    pub(crate) fn poll_transmit(&mut self, now: Timestamp) -> Option<String> {
+        if let Some(response) = self.responses.pop_front() {
+            return Some(response);
+        }
+        if self.in_flight.is_some() || !matches!(self.watch, Watch::Yes) {
+            return None;
+        }
+        let update = self.next_update.take()?;
+        let server = match &update {
+            // The client may have been slow to receive.
+            Update::Credentials(server) if server.is_expired(now) => return None,
+            Update::Credentials(server) => Some(server),
+            Update::Empty => None,
+        };
+
+        self.updates += 1;
+        let request_id = format!("{API_VERSION}.{}", self.updates);
+        let request = update_request(&self.widget_id, &request_id, server);
+        self.in_flight = Some(InFlight { request_id, until: now.monotonic + UPDATE_TIMEOUT });
+        self.last_update = Some(update);
+        request
+    }
+
+    /// The driver stopped: responses still go out, credentials do not.
+    pub(crate) fn close(&mut self) {
+        self.stop_watching();
+        self.state = None;
+    }
+}
+
+/// What a message from the widget has to contain to be of interest.
+pub(crate) fn concerns_us_from_widget(message: &str) -> bool {
+    let words = [&message::TURN_SERVERS, &message::CONTENT_LOADED, &message::CAPABILITIES];
+    message::may_concern_us(message, &words)
+}
+
+/// What a message to the widget has to contain to be of interest.
+pub(crate) fn concerns_us_to_widget(message: &str) -> bool {
+    message::may_concern_us(message, &[&message::CAPABILITIES, &message::SUPPORTED_VERSIONS])
+}

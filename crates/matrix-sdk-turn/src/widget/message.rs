@@ -1,0 +1,249 @@
+//! The widget API's envelope: what is ours in it, what is read, and what is added.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem::Finder;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    credentials::TurnServer,
+    unavailable::{Unavailable, WidgetMatrixError},
+};
+
+/// The fields that every message of the widget API has, and which tell whose it is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Envelope<'m> {
+    pub(crate) api: Api,
+    #[serde(borrow)]
+    pub(crate) widget_id: Cow<'m, str>,
+    /// The examples of MSC3846 spell it `requestid`, and nothing needs it in a request: the
+    /// response repeats whatever was there.
+    #[serde(default)]
+    pub(crate) request_id: Option<Cow<'m, str>>,
+    #[serde(borrow)]
+    pub(crate) action: Cow<'m, str>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) data: Option<&'m RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) response: Option<&'m RawValue>,
+}
+
+/// Who sent the request that a message is, or responds to.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Api {
+    FromWidget,
+    ToWidget,
+}
+
+/// `null` is a value too.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl<'m> Envelope<'m> {
+    /// `None` for what is no message of the widget API.
+    pub(crate) fn parse(message: &'m str) -> Option<Self> {
+        serde_json::from_str(message).ok()
+    }
+}
+
+/// Whether a message may concern us, told without parsing it: nearly none does.
+///
+/// May be wrong by saying yes. JSON can write any letter of a word as an escape, so a message with
+/// one of those is looked at.
+pub(crate) fn may_concern_us(message: &str, words: &[&LazyLock<Finder<'static>>]) -> bool {
+    static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
+    words.iter().chain([&&ESCAPE]).any(|word| word.find(message.as_bytes()).is_some())
+}
+
+/// Occurs in the names of the actions and of the capability.
+pub(crate) static TURN_SERVERS: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("turn_servers"));
+/// Occurs in the actions `capabilities` and `notify_capabilities`.
+pub(crate) static CAPABILITIES: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("capabilities"));
+/// The action of a page that has loaded.
+pub(crate) static CONTENT_LOADED: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("content_loaded"));
+/// The key in the response to `supported_api_versions`.
+pub(crate) static SUPPORTED_VERSIONS: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new("supported_versions"));
+
+/// The capabilities in a widget's response to `capabilities`.
+#[derive(Deserialize)]
+pub(crate) struct CapabilitiesResponse<'m> {
+    #[serde(borrow)]
+    pub(crate) capabilities: Vec<Cow<'m, str>>,
+}
+
+/// The lists in `notify_capabilities`.
+#[derive(Deserialize)]
+pub(crate) struct NotifyCapabilities<'m> {
+    #[serde(borrow)]
+    pub(crate) requested: &'m RawValue,
+    #[serde(borrow)]
+    pub(crate) approved: &'m RawValue,
+}
+
+/// The list in the response to `supported_api_versions`.
+#[derive(Deserialize)]
+pub(crate) struct SupportedVersions<'m> {
+    #[serde(borrow)]
+    pub(crate) supported_versions: &'m RawValue,
+}
+
+/// Adds strings to arrays within `message`, unless they are there already. Everything else stays
+/// as it is to the byte.
+///
+/// The arrays must have been borrowed from `message`, and `added` must need no escaping.
+pub(crate) fn append_to_arrays(
+    message: &str,
+    mut additions: Vec<(&RawValue, Vec<&str>)>,
+) -> Option<String> {
+    additions.sort_by_key(|(array, _)| array.get().as_ptr());
+
+    let mut result = String::with_capacity(message.len() + 128);
+    let mut copied = 0;
+    for (array, added) in additions {
+        let present: Vec<Cow<'_, str>> = serde_json::from_str(array.get()).ok()?;
+        let start = (array.get().as_ptr() as usize).checked_sub(message.as_ptr() as usize)?;
+        let before_bracket = start + array.get().len() - 1;
+
+        result.push_str(message.get(copied..before_bracket)?);
+        copied = before_bracket;
+        let mut is_empty = present.is_empty();
+        for item in added.into_iter().filter(|item| !present.iter().any(|p| p == item)) {
+            let comma = if std::mem::take(&mut is_empty) { "" } else { "," };
+            result.extend([comma, "\"", item, "\""]);
+        }
+    }
+    result.push_str(&message[copied..]);
+    Some(result)
+}
+
+/// The request, verbatim, with a `response` added. It must be a JSON object that has none.
+fn respond(request: &str, response: &impl Serialize) -> Option<String> {
+    let open = request.trim_end().strip_suffix('}')?;
+    let response = serde_json::to_string(response).ok()?;
+    Some([open, ",\"response\":", &response, "}"].concat())
+}
+
+/// The response to a request that succeeded: nothing.
+pub(crate) fn success_response(request: &str) -> Option<String> {
+    #[derive(Serialize)]
+    struct Nothing {}
+
+    respond(request, &Nothing {})
+}
+
+#[derive(Serialize)]
+struct ErrorResponse<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matrix_api_error: Option<WidgetMatrixError<'a>>,
+}
+
+/// The response to a request that is refused.
+pub(crate) fn error_response(request: &str, message: &str) -> Option<String> {
+    respond(request, &ErrorResponse { error: Error { message, matrix_api_error: None } })
+}
+
+/// The response to a request that failed because there are no TURN servers.
+pub(crate) fn unavailable_response(request: &str, why: &Unavailable) -> Option<String> {
+    let matrix_api_error = why.widget_matrix_error();
+    respond(
+        request,
+        &ErrorResponse { error: Error { message: &why.to_string(), matrix_api_error } },
+    )
+}
+
+/// The `update_turn_servers` request; with an empty list of URIs for no credentials.
+pub(crate) fn update_request(
+    widget_id: &str,
+    request_id: &str,
+    server: Option<&TurnServer>,
+) -> Option<String> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Request<'a> {
+        api: &'static str,
+        widget_id: &'a str,
+        request_id: &'a str,
+        action: &'static str,
+        data: Data<'a>,
+    }
+
+    #[derive(Serialize)]
+    struct Data<'a> {
+        uris: &'a [String],
+        username: &'a str,
+        password: &'a str,
+    }
+
+    let data = Data {
+        uris: server.map_or(&[], TurnServer::uris),
+        username: server.map_or("", TurnServer::username),
+        password: server.map_or("", TurnServer::password),
+    };
+    serde_json::to_string(&Request {
+        api: "toWidget",
+        widget_id,
+        request_id,
+        action: "update_turn_servers",
+        data,
+    })
+    .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(message: &str) -> String {
+        let response = Envelope::parse(message).unwrap().response.unwrap();
+        let SupportedVersions { supported_versions } =
+            serde_json::from_str(response.get()).unwrap();
+        append_to_arrays(message, vec![(supported_versions, vec!["new"])]).unwrap()
+    }
+
+    #[test]
+    fn an_array_grows_and_the_rest_stays_to_the_byte() {
+        let message = |list: &str| {
+            format!(
+                "{{ \"api\":\"fromWidget\",\"widgetId\":\"w\", \"x\" : [1.0e0, \"\\u00e9\"],\
+                 \"requestId\":\"r\",\"action\":\"supported_api_versions\",\"data\":{{}},\
+                 \"response\":{{\"supported_versions\":{list}  ,\"y\":null}} }}\n"
+            )
+        };
+        assert_eq!(versions(&message("[]")), message("[\"new\"]"));
+        assert_eq!(versions(&message("[ ]")), message("[ \"new\"]"));
+        assert_eq!(versions(&message("[\"a\" ]")), message("[\"a\" ,\"new\"]"));
+        assert_eq!(versions(&message("[\"n\\u0065w\"]")), message("[\"n\\u0065w\"]"));
+    }
+
+    #[test]
+    fn an_escaped_word_may_concern_us() {
+        let words = [&TURN_SERVERS];
+        assert!(may_concern_us("watch_turn_servers", &words));
+        assert!(may_concern_us("watch_t\\u0075rn_servers", &words));
+        assert!(!may_concern_us("watch_birds", &words));
+    }
+
+    #[test]
+    fn f8_the_proposals_spelling_of_the_request_id_is_a_message_too() {
+        let message = r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a"}"#;
+        assert!(Envelope::parse(message).unwrap().request_id.is_none());
+        assert_eq!(
+            success_response(message).unwrap(),
+            r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a","response":{}}"#
+        );
+    }
+}

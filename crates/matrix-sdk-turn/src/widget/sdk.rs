@@ -1,0 +1,52 @@
+//! What differs between the versions of matrix-sdk that are supported.
+
+use futures_util::FutureExt;
+
+/// What `WidgetDriverHandle::send` returns: up to 0.18 a future of whether the driver is still
+/// running, from 0.19 on just that. Either way the message is sent without waiting.
+///
+/// Which of the two traits has the method for `Sending<T>` is found by the compiler: it prefers the
+/// one that needs no reference to it.
+pub(super) struct Sending<T>(Option<T>);
+
+impl<T> Sending<T> {
+    pub(super) fn new(returned: T) -> Self {
+        Self(Some(returned))
+    }
+}
+
+#[allow(dead_code, reason = "with matrix-sdk 0.18")]
+pub(super) trait SentAtOnce {
+    fn is_sent(self) -> bool;
+}
+
+impl SentAtOnce for Sending<bool> {
+    fn is_sent(self) -> bool {
+        self.0 == Some(true)
+    }
+}
+
+#[allow(dead_code, reason = "with matrix-sdk 0.19")]
+pub(super) trait SentOncePolled {
+    fn is_sent(self) -> bool;
+}
+
+impl<F: Future<Output = bool>> SentOncePolled for &mut Sending<F> {
+    fn is_sent(self) -> bool {
+        // The channel has no bound, so the first poll sends.
+        self.0.take().and_then(FutureExt::now_or_never) == Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_return_type_is_understood() {
+        for sent in [true, false] {
+            assert_eq!(Sending::new(sent).is_sent(), sent);
+            assert_eq!(Sending::new(async move { sent }).is_sent(), sent);
+        }
+    }
+}
