@@ -1,0 +1,206 @@
+//! W1: what is not ours passes byte for byte and in order, both ways. Told by comparison: a bare
+//! driver of the SDK's and one of ours are given the same messages, and must give the same back.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use futures::future::BoxFuture;
+use matrix_sdk::{
+    Room,
+    widget::{WidgetDriver, WidgetDriverHandle},
+};
+use matrix_sdk_turn::{TurnServerCapability, TurnService, TurnWidgetDriverHandle};
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+use tests::{
+    homeserver::Homeserver,
+    source::scripted,
+    widget::{PlainProvider, WIDGET_ID, settings},
+};
+
+/// What the SDK's handle and ours have in common.
+trait Handle: Send + Sync {
+    fn recv(&self) -> BoxFuture<'_, Option<String>>;
+    fn send(&self, message: String) -> BoxFuture<'_, ()>;
+}
+
+impl Handle for WidgetDriverHandle {
+    fn recv(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(WidgetDriverHandle::recv(self))
+    }
+
+    fn send(&self, message: String) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            WidgetDriverHandle::send(self, message).await;
+        })
+    }
+}
+
+impl Handle for TurnWidgetDriverHandle {
+    fn recv(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(TurnWidgetDriverHandle::recv(self))
+    }
+
+    fn send(&self, message: String) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            TurnWidgetDriverHandle::send(self, message).await;
+        })
+    }
+}
+
+const SENTINEL: &str = "org.example.sentinel";
+
+/// Everything a widget that sends `messages` receives, up to the response to the last of them.
+async fn exchange(handle: &dyn Handle, messages: &[String]) -> Vec<String> {
+    let sentinel = json!({
+        "api": "fromWidget",
+        "widgetId": WIDGET_ID,
+        "requestId": "sentinel",
+        "action": SENTINEL,
+        "data": {},
+    });
+    for message in messages.iter().cloned().chain([sentinel.to_string()]) {
+        handle.send(message).await;
+    }
+
+    let mut received = Vec::new();
+    while received.last().is_none_or(|message: &String| !message.contains(SENTINEL)) {
+        received.push(without_random_id(handle.recv().await.unwrap()));
+    }
+    received
+}
+
+/// The SDK draws the ids of its own requests.
+fn without_random_id(message: String) -> String {
+    let request: Value = serde_json::from_str(&message).unwrap();
+    match request["requestId"].as_str() {
+        Some(id) if request["api"] == "toWidget" => message.replace(id, "…"),
+        _ => message,
+    }
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "(capabilities|turn_servers|supported_versions|content_loaded)".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Messages that look like the widget API's, with actions of the SDK's and of nobody's.
+fn envelope() -> impl Strategy<Value = String> {
+    let api = prop_oneof![8 => Just("fromWidget"), 1 => Just("toWidget"), 1 => Just("x")];
+    let widget_id = prop_oneof![8 => Just(WIDGET_ID), 1 => Just("another")];
+    let action = prop_oneof![
+        Just("content_loaded".to_owned()),
+        Just("send_event".to_owned()),
+        Just("send_to_device".to_owned()),
+        Just("org.matrix.msc2876.read_events".to_owned()),
+        Just("update_capabilities".to_owned()),
+        Just("turn_servers".to_owned()),
+        any::<String>(),
+    ];
+    (api, widget_id, any::<String>(), action, json_value(), any::<String>(), json_value())
+        .prop_map(|(api, widget_id, request_id, action, data, key, value)| {
+            let mut message = json!({
+                "api": api,
+                "widgetId": widget_id,
+                "requestId": request_id,
+                "action": action,
+                "data": data,
+            });
+            message.as_object_mut().unwrap().entry(key).or_insert(value);
+            message
+        })
+        .prop_flat_map(|message| {
+            prop_oneof![
+                Just(message.to_string()),
+                Just(serde_json::to_string_pretty(&message).unwrap()),
+                Just(message.to_string().replace('e', "\\u0065")),
+            ]
+        })
+}
+
+fn message() -> impl Strategy<Value = String> {
+    prop_oneof![
+        1 => any::<String>(),
+        1 => json_value().prop_map(|json| json.to_string()),
+        4 => envelope(),
+    ]
+}
+
+struct Drivers {
+    _homeserver: Homeserver,
+    room: Room,
+    turn: TurnService,
+}
+
+impl Drivers {
+    async fn start() -> Self {
+        let homeserver = Homeserver::start().await;
+        let room = homeserver.room().await;
+        let turn = TurnService::builder(scripted().0).build();
+        Self { _homeserver: homeserver, room, turn }
+    }
+
+    async fn compare(&self, messages: &[String]) -> (Vec<String>, Vec<String>) {
+        let (bare, bare_handle) = WidgetDriver::new(settings());
+        let (ours, our_handle) =
+            TurnServerCapability::new(self.turn.clone()).widget_driver(settings());
+        let bare = tokio::spawn(bare.run(self.room.clone(), PlainProvider));
+        let ours = tokio::spawn(ours.run(self.room.clone(), PlainProvider));
+        let exchanged = tokio::join!(
+            exchange(&bare_handle, messages),
+            exchange(&our_handle, messages)
+        );
+        bare.abort();
+        ours.abort();
+        exchanged
+    }
+}
+
+#[test]
+fn w01_what_is_not_ours_passes_byte_for_byte_and_in_order() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let drivers = runtime.block_on(Drivers::start());
+    let mut runner = TestRunner::new(Config {
+        cases: 512,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    runner
+        .run(&vec(message(), 0..12), |messages| {
+            let (bare, ours) = runtime.block_on(drivers.compare(&messages));
+            prop_assert_eq!(bare, ours);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn w01_the_comparison_sees_a_difference() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let drivers = runtime.block_on(Drivers::start());
+    let request = json!({
+        "api": "fromWidget",
+        "widgetId": WIDGET_ID,
+        "requestId": "1",
+        "action": "supported_api_versions",
+        "data": {},
+    });
+    let (bare, ours) = runtime.block_on(drivers.compare(&[request.to_string()]));
+    assert_ne!(bare, ours);
+}
