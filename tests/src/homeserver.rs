@@ -30,7 +30,17 @@ pub struct Homeserver {
 impl Homeserver {
     /// Starts one without a TURN endpoint.
     pub async fn start() -> Self {
-        let server = MockServer::start().await;
+        Self::start_with(None).await
+    }
+
+    /// The same, and the client can refresh its access token.
+    pub async fn start_with_refresh_token() -> Self {
+        Self::start_with(Some("secret_refresh_token".to_owned())).await
+    }
+
+    async fn start_with(refresh_token: Option<String>) -> Self {
+        // Not one of wiremock's pool: dropping this stops it.
+        let server = MockServer::builder().start().await;
         answer(&server, "GET", "/_matrix/client/versions", json!({ "versions": ["v1.11"] })).await;
         let keys = json!({ "one_time_key_counts": { "signed_curve25519": 50 } });
         answer(&server, "POST", "/_matrix/client/v3/keys/upload", keys).await;
@@ -38,7 +48,11 @@ impl Homeserver {
         answer(&server, "POST", "/_matrix/client/v3/keys/query", query).await;
         answer(&server, "GET", "/_matrix/client/v3/sync", sync_response()).await;
 
-        let client = Client::builder().homeserver_url(server.uri()).build().await.unwrap();
+        let mut client = Client::builder().homeserver_url(server.uri());
+        if refresh_token.is_some() {
+            client = client.handle_refresh_tokens();
+        }
+        let client = client.build().await.unwrap();
         let session = MatrixSession {
             meta: SessionMeta {
                 user_id: owned_user_id!("@alice:localhost"),
@@ -46,7 +60,7 @@ impl Homeserver {
             },
             tokens: SessionTokens {
                 access_token: ACCESS_TOKEN.to_owned(),
-                refresh_token: None,
+                refresh_token,
             },
         };
         client

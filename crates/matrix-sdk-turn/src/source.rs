@@ -73,6 +73,16 @@ impl Answer {
         tracing::warn!(count = useless.len(), "leaving out URIs that are no ICE server's");
         Ok(Self { server: TurnServer::new(usable, server.username(), server.password()), ttl })
     }
+
+    /// The credentials.
+    pub fn server(&self) -> &TurnServer {
+        &self.server
+    }
+
+    /// How long they hold, from the moment they were asked for; zero if that is not known.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,141 @@
+//! Neither a password nor an access token is ever seen in a log at TRACE, a `Debug` or an error.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnServerSource, TurnService};
+use serde_json::json;
+use tests::{
+    homeserver::{ACCESS_TOKEN, Homeserver, turn_servers},
+    widget::{Provider, TURN, Widget},
+};
+use tracing_subscriber::fmt::MakeWriter;
+use wiremock::ResponseTemplate;
+
+const PASSWORD: &str = "turn-s3cret";
+const USERNAME: &str = "1443779631:@alice:localhost";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// Everything this thread logs from now on.
+    fn record() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_log_at_trace() {
+    let (log, _guard) = Log::record();
+    let homeserver = Homeserver::start().await;
+    homeserver.answer_turn_servers(turn_servers(USERNAME, 3600)).await;
+    let room = homeserver.room().await;
+    let turn = TurnService::new(&homeserver.client);
+    let capability = TurnServerCapability::new(turn.clone());
+
+    let mut widget = Widget::start(&capability, room, Provider::Grant);
+    widget.negotiate(&[TURN]).await;
+    widget.expect_response("watch_turn_servers", json!({})).await;
+    widget.expect_update(USERNAME).await;
+    let state = turn.subscribe().next().await.unwrap();
+    turn.report_rejected(state.available().unwrap());
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while homeserver.turn_server_requests().await < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    widget.expect_response("unwatch_turn_servers", json!({})).await;
+
+    let text = log.text();
+    assert!(text.contains("turn.example.org"), "our own events are there");
+    for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
+        let line = text.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+
+    let debugs = format!(
+        "{state:?} {:?} {turn:?} {capability:?} {:?} {:?}",
+        state.ice_servers(),
+        widget.handle,
+        HomeserverSource::new(&homeserver.client)
+    );
+    for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
+        assert!(!debugs.contains(secret), "{secret} in {debugs}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_log_or_error_when_an_answer_is_broken() {
+    let complete =
+        json!({ "username": USERNAME, "password": PASSWORD, "uris": ["turn:a"], "ttl": 60 });
+    let mut broken = Vec::new();
+    for field in ["username", "password", "uris", "ttl"] {
+        let mut answer = complete.clone();
+        answer[field] = json!(PASSWORD);
+        if field == "password" {
+            answer[field] = json!(1_234_567_890);
+        }
+        if field != "username" {
+            broken.push(answer.to_string());
+        }
+        answer.as_object_mut().unwrap().remove(field);
+        broken.push(answer.to_string());
+    }
+    broken.push(complete.to_string() + PASSWORD);
+    broken.push(format!("\"{PASSWORD}\""));
+
+    let (log, _guard) = Log::record();
+    for answer in broken {
+        let homeserver = Homeserver::start().await;
+        homeserver
+            .answer_turn_servers(ResponseTemplate::new(200).set_body_string(&*answer))
+            .await;
+        let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
+        let error = format!("{unavailable} {unavailable:?}");
+        for secret in [PASSWORD, USERNAME, ACCESS_TOKEN, "1234567890"] {
+            assert!(!error.contains(secret), "{secret} in {error}");
+            let text = log.text();
+            let line = text.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{secret} for {answer}");
+        }
+    }
+}
+
