@@ -1,0 +1,235 @@
+//! The embedded homeserver: as much of the client-server API as a client needs to log in, to learn
+//! of one room, and to ask for TURN credentials.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::Context;
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use matrix_sdk::ruma::{ClientSecret, OwnedRoomId, owned_room_id};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+use url::Url;
+
+use crate::{
+    account::Login,
+    args::Account,
+    fault::{Failure, Fault, FaultState},
+    shared_secret::SharedSecret,
+};
+
+const USER: &str = "alice";
+const USER_ID: &str = "@alice:localhost";
+
+/// What it hands out to those who ask for TURN servers.
+pub(crate) struct TurnConfig {
+    pub(crate) uris: Vec<String>,
+    pub(crate) secret: SharedSecret,
+    pub(crate) ttl: Duration,
+}
+
+/// A homeserver on a port of 127.0.0.1 that the system picked, with one account and one room.
+pub(crate) struct EmbeddedHomeserver {
+    url: Url,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    turn: TurnConfig,
+    fault: Mutex<FaultState>,
+    password: String,
+    access_token: String,
+    turn_server_requests: AtomicU32,
+}
+
+impl EmbeddedHomeserver {
+    pub(crate) async fn start(turn: TurnConfig, fault: Option<Fault>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("the embedded homeserver found no free TCP port on 127.0.0.1")?;
+        let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
+        let shared = Arc::new(Shared {
+            turn,
+            fault: Mutex::new(FaultState::new(fault)),
+            password: ClientSecret::new().to_string(),
+            access_token: ClientSecret::new().to_string(),
+            turn_server_requests: AtomicU32::new(0),
+        });
+        let router = router(shared.clone());
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the embedded homeserver stopped");
+            }
+        });
+        Ok(Self { url, shared, server })
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The way in to the one account there is.
+    pub(crate) fn login(&self) -> Login {
+        let account =
+            Account { homeserver: self.url.clone(), user: USER.to_owned(), room: room_id() };
+        Login { account, password: self.shared.password.clone() }
+    }
+
+    /// How often it was asked for TURN credentials.
+    pub(crate) fn turn_server_requests(&self) -> u32 {
+        self.shared.turn_server_requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EmbeddedHomeserver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn room_id() -> OwnedRoomId {
+    owned_room_id!("!demo:localhost")
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let for_users = Router::new()
+        .route("/_matrix/client/v3/sync", get(sync))
+        .route("/_matrix/client/v3/keys/upload", post(upload_keys))
+        .route("/_matrix/client/v3/keys/query", post(query_keys))
+        .route("/_matrix/client/v3/logout", post(logout))
+        .route("/_matrix/client/v3/voip/turnServer", get(turn_server))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), require_access_token));
+
+    Router::new()
+        .route("/_matrix/client/versions", get(versions))
+        .route("/_matrix/client/v3/login", post(login))
+        .merge(for_users)
+        .fallback(async || matrix_error(StatusCode::NOT_FOUND, "M_UNRECOGNIZED"))
+        .method_not_allowed_fallback(async || {
+            matrix_error(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED")
+        })
+        .with_state(shared)
+}
+
+fn matrix_error(status: StatusCode, errcode: &str) -> Response {
+    let error = status.canonical_reason().unwrap_or_default();
+    (status, Json(json!({ "errcode": errcode, "error": error }))).into_response()
+}
+
+async fn require_access_token(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    match token {
+        None => matrix_error(StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN"),
+        Some(token) if token == shared.access_token => next.run(request).await,
+        Some(_) => matrix_error(StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN"),
+    }
+}
+
+async fn versions() -> Json<Value> {
+    Json(json!({ "versions": ["v1.1", "v1.11"] }))
+}
+
+async fn login(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> Response {
+    let is_alice = [USER, USER_ID].map(Value::from).contains(&body["identifier"]["user"]);
+    if !is_alice || body["password"] != shared.password {
+        return matrix_error(StatusCode::FORBIDDEN, "M_FORBIDDEN");
+    }
+    Json(json!({
+        "user_id": USER_ID,
+        "device_id": "TURNDEMO",
+        "access_token": shared.access_token,
+    }))
+    .into_response()
+}
+
+async fn logout() -> Json<Value> {
+    Json(json!({}))
+}
+
+async fn upload_keys() -> Json<Value> {
+    Json(json!({ "one_time_key_counts": { "signed_curve25519": 50 } }))
+}
+
+async fn query_keys() -> Json<Value> {
+    Json(json!({ "device_keys": {} }))
+}
+
+async fn sync() -> Json<Value> {
+    let state_event = |event_type: &str, state_key: &str, content: Value| {
+        json!({
+            "type": event_type,
+            "state_key": state_key,
+            "content": content,
+            "event_id": format!("${event_type}"),
+            "sender": USER_ID,
+            "origin_server_ts": 1_700_000_000_000_u64,
+        })
+    };
+    let room = json!({
+        "state": { "events": [
+            state_event("m.room.create", "", json!({ "creator": USER_ID, "room_version": "10" })),
+            state_event("m.room.member", USER_ID, json!({ "membership": "join" })),
+        ]},
+        "timeline": { "events": [], "limited": false },
+    });
+    Json(json!({
+        "next_batch": "1",
+        "rooms": { "join": { room_id().as_str(): room } },
+        "device_one_time_keys_count": { "signed_curve25519": 50 },
+    }))
+}
+
+async fn turn_server(State(shared): State<Arc<Shared>>) -> Response {
+    shared.turn_server_requests.fetch_add(1, Ordering::Relaxed);
+    let failure =
+        shared.fault.lock().unwrap_or_else(PoisonError::into_inner).on_request(Instant::now());
+    match failure {
+        None => Json(shared.turn.credentials(SystemTime::now())).into_response(),
+        Some(Failure::Forbidden) => matrix_error(StatusCode::FORBIDDEN, "M_FORBIDDEN"),
+        Some(Failure::NotConfigured) => Json(json!({})).into_response(),
+        Some(Failure::Unavailable) => matrix_error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN"),
+        Some(Failure::RateLimited { retry_after }) => {
+            let error = json!({
+                "errcode": "M_LIMIT_EXCEEDED",
+                "error": "Too Many Requests",
+                "retry_after_ms": retry_after.as_millis() as u64,
+            });
+            (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response()
+        }
+    }
+}
+
+impl TurnConfig {
+    fn credentials(&self, now: SystemTime) -> Value {
+        let (username, password) = self.secret.issue(USER_ID, self.ttl, now);
+        json!({
+            "uris": self.uris,
+            "username": username,
+            "password": password,
+            "ttl": self.ttl.as_secs(),
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! Where the password of a real account comes from: never from the command line, where everybody
+//! on the machine can read it.
+
+use std::env::{self, VarError};
+
+use anyhow::{Context, bail};
+
+const VARIABLE: &str = "TURN_DEMO_PASSWORD";
+
+/// The password in the environment, or else what is typed at the terminal.
+pub(crate) fn read(user: &str) -> anyhow::Result<String> {
+    match env::var(VARIABLE) {
+        Ok(password) => Ok(password),
+        Err(VarError::NotUnicode(_)) => bail!("{VARIABLE} is not UTF-8: set it again"),
+        Err(VarError::NotPresent) => rpassword::prompt_password(format!("Password of {user}: "))
+            .with_context(|| {
+                format!("there is no terminal to ask for the password at: set {VARIABLE}")
+            }),
+    }
+}

@@ -1,0 +1,140 @@
+//! What the program prints: a line for everything that happens, and under them a countdown if
+//! somebody is looking.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use matrix_sdk_turn::{RefreshPolicy, Timestamp, TurnServer};
+use tokio::sync::Notify;
+
+/// The share of the TTL by which a refresh is due at the latest: two thirds and the jitter.
+const LATEST_REFRESH: f64 = 2.0 / 3.0 + 0.05;
+
+/// Who a line is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speaker {
+    Homeserver,
+    TurnServer,
+    Client,
+    Widget,
+}
+
+impl fmt::Display for Speaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Homeserver => "homeserver",
+            Self::TurnServer => "TURN server",
+            Self::Client => "client",
+            Self::Widget => "widget",
+        })
+    }
+}
+
+/// Prints to stdout. Clones print to the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    started: Instant,
+    countdown: Option<ProgressBar>,
+    reader_gone: Arc<Notify>,
+}
+
+impl Report {
+    pub(crate) fn new() -> Self {
+        let countdown = io::stdout().is_terminal().then(|| {
+            let target = ProgressDrawTarget::stdout();
+            let bar = ProgressBar::with_draw_target(None, target).with_style(blank());
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self { started: Instant::now(), countdown, reader_gone: Arc::default() }
+    }
+
+    /// A line about what just happened.
+    pub(crate) fn line(&self, speaker: Speaker, what: impl fmt::Display) {
+        self.print(format_args!("{:7.1} s  {speaker:<12}{what}", self.elapsed()));
+    }
+
+    /// A line about an update the widget was sent.
+    pub(crate) fn update(&self, what: impl fmt::Display) {
+        self.print(format_args!("{:7.1} s  {what}", self.elapsed()));
+    }
+
+    /// The last line.
+    pub(crate) fn summary(&self, summary: impl fmt::Display) {
+        if let Some(bar) = &self.countdown {
+            bar.finish_and_clear();
+        }
+        self.print(format_args!("{summary}"));
+    }
+
+    /// Counts down to the next refresh of these credentials, and to their end.
+    pub(crate) fn count_down(&self, server: &TurnServer) {
+        if let Some(bar) = &self.countdown {
+            bar.set_style(countdown(server.clone()));
+        }
+    }
+
+    /// Resolves when nobody reads any more what is printed.
+    pub(crate) async fn reader_gone(&self) {
+        self.reader_gone.notified().await;
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn print(&self, line: fmt::Arguments<'_>) {
+        let print = || writeln!(io::stdout().lock(), "{line}");
+        let printed = match &self.countdown {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        };
+        if printed.is_err() {
+            self.reader_gone.notify_one();
+        }
+    }
+}
+
+/// What went wrong, on stderr.
+pub(crate) fn error(what: impl fmt::Display) {
+    // Whoever closed stderr does not want to know.
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
+fn blank() -> ProgressStyle {
+    style("")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn countdown(server: TurnServer) -> ProgressStyle {
+    let valid_for = server.valid_for(Timestamp::now());
+    // The service does not tell when it will ask: these are the bounds it keeps to.
+    let refresh_by = valid_for.map(|valid_for| {
+        let floor = RefreshPolicy::default().floor();
+        Instant::now() + valid_for.mul_f64(LATEST_REFRESH).max(floor)
+    });
+    style("           {spinner} {countdown}").with_key(
+        "countdown",
+        move |_: &ProgressState, line: &mut dyn fmt::Write| {
+            let now = Timestamp::now();
+            let _ = match (refresh_by, server.valid_for(now)) {
+                (Some(refresh_by), Some(left)) if !left.is_zero() => write!(
+                    line,
+                    "next refresh within {} s, credentials valid for another {} s",
+                    refresh_by.saturating_duration_since(now.monotonic).as_secs(),
+                    left.as_secs(),
+                ),
+                (Some(_), _) => write!(line, "credentials expired"),
+                (None, _) => write!(line, "credentials valid for nobody knows how long"),
+            };
+        },
+    )
+}

@@ -1,0 +1,121 @@
+//! Time-limited TURN credentials, as a homeserver with `turn_shared_secret` makes them and a TURN
+//! server with `use-auth-secret` checks them.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, Mac};
+use matrix_sdk::ruma::ClientSecret;
+use sha1::Sha1;
+use thiserror::Error;
+
+/// What the homeserver and the TURN server both know, and nobody else.
+#[derive(Clone)]
+pub(crate) struct SharedSecret(String);
+
+/// Why a TURN server refuses a username.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Refused {
+    /// It does not begin with the moment it expires at.
+    #[error("the username is none of ours")]
+    Unknown,
+    /// That moment has passed.
+    #[error("the username has expired")]
+    Expired,
+}
+
+impl SharedSecret {
+    /// One that nobody can guess.
+    pub(crate) fn random() -> Self {
+        Self(ClientSecret::new().to_string())
+    }
+
+    /// A username that says how long it is valid, and its password.
+    pub(crate) fn issue(&self, user_id: &str, ttl: Duration, now: SystemTime) -> (String, String) {
+        let username = format!("{}:{user_id}", unix_seconds(now + ttl));
+        let password = self.sign(&username);
+        (username, password)
+    }
+
+    /// The password that belongs to a username, if that is still valid.
+    pub(crate) fn password(&self, username: &str, now: SystemTime) -> Result<String, Refused> {
+        let (expiry, _user_id) = username.split_once(':').ok_or(Refused::Unknown)?;
+        let expiry: u64 = expiry.parse().map_err(|_| Refused::Unknown)?;
+        if expiry <= unix_seconds(now) {
+            return Err(Refused::Expired);
+        }
+        Ok(self.sign(username))
+    }
+
+    fn sign(&self, username: &str) -> String {
+        let mut mac = Hmac::<Sha1>::new_from_slice(self.0.as_bytes())
+            .expect("HMAC takes a key of any length");
+        mac.update(username.as_bytes());
+        BASE64_STANDARD.encode(mac.finalize().into_bytes())
+    }
+}
+
+fn unix_seconds(moment: SystemTime) -> u64 {
+    moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    #[test]
+    fn what_was_issued_is_accepted() {
+        let secret = SharedSecret::random();
+        let (username, password) = secret.issue("@alice:localhost", TTL, now());
+
+        assert_eq!(username, "1700000030:@alice:localhost");
+        assert_eq!(secret.password(&username, now()), Ok(password));
+    }
+
+    #[test]
+    fn the_password_is_the_one_coturn_computes() {
+        // printf %s 1700000030:@alice:localhost | openssl dgst -sha1 -hmac secret -binary | base64
+        let secret = SharedSecret("secret".to_owned());
+        let (_, password) = secret.issue("@alice:localhost", TTL, now());
+        assert_eq!(password, "pa1XQvCVT92LgYuYsPjHnhhkaf4=");
+    }
+
+    #[test]
+    fn it_is_refused_from_the_second_it_expires_in() {
+        let secret = SharedSecret::random();
+        let (username, _) = secret.issue("@alice:localhost", TTL, now());
+        let last_valid = now() + TTL - Duration::from_millis(1);
+
+        assert!(secret.password(&username, last_valid).is_ok());
+        assert_eq!(secret.password(&username, now() + TTL), Err(Refused::Expired));
+    }
+
+    #[test]
+    fn another_secret_or_another_username_means_another_password() {
+        let secret = SharedSecret::random();
+        let (username, password) = secret.issue("@alice:localhost", TTL, now());
+        let (bobs_username, _) = secret.issue("@bob:localhost", TTL, now());
+
+        let others = [
+            SharedSecret::random().password(&username, now()),
+            secret.password(&bobs_username, now()),
+        ];
+        for other in others {
+            assert_ne!(other, Ok(password.clone()));
+        }
+    }
+
+    #[test]
+    fn a_username_without_expiry_is_unknown() {
+        let secret = SharedSecret::random();
+        for username in ["", "alice", "@alice:localhost", "-1:alice", "1e9:alice"] {
+            assert_eq!(secret.password(username, now()), Err(Refused::Unknown), "{username:?}");
+        }
+    }
+}
