@@ -58,16 +58,9 @@ impl Homeserver {
                 user_id: owned_user_id!("@alice:localhost"),
                 device_id: owned_device_id!("DEVICE"),
             },
-            tokens: SessionTokens {
-                access_token: ACCESS_TOKEN.to_owned(),
-                refresh_token,
-            },
+            tokens: SessionTokens { access_token: ACCESS_TOKEN.to_owned(), refresh_token },
         };
-        client
-            .matrix_auth()
-            .restore_session(session, RoomLoadSettings::default())
-            .await
-            .unwrap();
+        client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await.unwrap();
         Self { server, client }
     }
 
@@ -148,4 +141,3 @@ pub fn matrix_error(status: u16, errcode: &str, more: Value) -> ResponseTemplate
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     ResponseTemplate::new(status).set_body_json(body)
 }
-

@@ -13,7 +13,10 @@ use matrix_sdk_turn::{
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
 
-use crate::{homeserver::Homeserver, source::{Script, scripted}};
+use crate::{
+    homeserver::Homeserver,
+    source::{Script, scripted},
+};
 
 /// The id of the widget.
 pub const WIDGET_ID: &str = "w1";

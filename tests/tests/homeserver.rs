@@ -245,9 +245,7 @@ async fn an_access_token_that_cannot_be_refreshed_is_logged_out_only_if_it_was_r
         [(403, UnavailableReason::LoggedOut), (502, UnavailableReason::Unreachable)]
     {
         let homeserver = Homeserver::start_with_refresh_token().await;
-        homeserver
-            .answer_turn_servers(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
-            .await;
+        homeserver.answer_turn_servers(matrix_error(401, "M_UNKNOWN_TOKEN", json!({}))).await;
         Mock::given(method("POST"))
             .and(path("/_matrix/client/v3/refresh"))
             .respond_with(matrix_error(status, "M_FORBIDDEN", json!({})))

@@ -125,9 +125,7 @@ async fn no_secret_is_in_a_log_or_error_when_an_answer_is_broken() {
     let (log, _guard) = Log::record();
     for answer in broken {
         let homeserver = Homeserver::start().await;
-        homeserver
-            .answer_turn_servers(ResponseTemplate::new(200).set_body_string(&*answer))
-            .await;
+        homeserver.answer_turn_servers(ResponseTemplate::new(200).set_body_string(&*answer)).await;
         let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
         let error = format!("{unavailable} {unavailable:?}");
         for secret in [PASSWORD, USERNAME, ACCESS_TOKEN, "1234567890"] {
@@ -138,4 +136,3 @@ async fn no_secret_is_in_a_log_or_error_when_an_answer_is_broken() {
         }
     }
 }
-

@@ -18,9 +18,9 @@ use tests::{
 
 const WATCH: &str = "watch_turn_servers";
 const UNWATCH: &str = "unwatch_turn_servers";
-const BEFORE_NEGOTIATION: &str = "Received TURN servers request before capabilities were negotiated";
-const NOT_ALLOWED: &str =
-    "Not allowed: missing the town.robin.msc3846.turn_servers capability.";
+const BEFORE_NEGOTIATION: &str =
+    "Received TURN servers request before capabilities were negotiated";
+const NOT_ALLOWED: &str = "Not allowed: missing the town.robin.msc3846.turn_servers capability.";
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -630,8 +630,8 @@ async fn w20_a_driver_dropped_in_mid_flight_stops_everything() {
 #[tokio::test]
 async fn w20_a_driver_that_never_ran_is_no_driver() {
     let hosted = Hosted::start(Provider::Grant).await;
-    let (driver, handle) = TurnServerCapability::new(hosted.turn.clone())
-        .widget_driver(tests::widget::settings());
+    let (driver, handle) =
+        TurnServerCapability::new(hosted.turn.clone()).widget_driver(tests::widget::settings());
     drop(driver);
     assert!(!handle.send("{}".to_owned()).await);
     assert_eq!(handle.recv().await, None);
@@ -704,8 +704,8 @@ impl CapabilitiesProvider for ExistingProvider {
 #[tokio::test]
 async fn an_existing_clients_code_compiles_with_the_two_types_swapped() {
     let hosted = Hosted::start(Provider::Grant).await;
-    let (driver, handle) = TurnServerCapability::new(hosted.turn.clone())
-        .widget_driver(tests::widget::settings());
+    let (driver, handle) =
+        TurnServerCapability::new(hosted.turn.clone()).widget_driver(tests::widget::settings());
     let running = tokio::spawn(driver.run(hosted.room.clone(), ExistingProvider));
 
     // As with matrix-sdk 0.18.

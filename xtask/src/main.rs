@@ -1,1 +1,49 @@
-fn main() {}
+//! What CI runs beyond plain cargo commands: `cargo xtask --help`.
+
+#![allow(clippy::print_stdout, reason = "a task reports to whoever runs it")]
+
+mod compat;
+mod dependencies;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+/// What CI runs beyond plain cargo commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Builds the library against the newest matrix-sdk that is supported, and runs its tests.
+    Compat,
+    /// Counts the crates that the library adds to a client which already has matrix-sdk.
+    Dependencies,
+}
+
+fn main() -> Result<()> {
+    match Task::parse() {
+        Task::Compat => compat::run(),
+        Task::Dependencies => dependencies::run(),
+    }
+}
+
+fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace());
+    cargo
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    println!("$ {command:?}");
+    let status = command.status().with_context(|| format!("{command:?} did not start"))?;
+    ensure!(status.success(), "{command:?} failed: {status}");
+    Ok(())
+}

@@ -13,9 +13,7 @@ use matrix_sdk::{
         error::{BasicErrorResponseType, RequestTokenError},
     },
     config::RequestConfig,
-    ruma::api::error::{
-        Error as RumaError, ErrorBody, ErrorKind, RetryAfter, StandardErrorBody,
-    },
+    ruma::api::error::{Error as RumaError, ErrorBody, ErrorKind, RetryAfter, StandardErrorBody},
 };
 use serde_json::{Map, Value};
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
@@ -219,9 +217,8 @@ fn describe_transport_error(error: &(dyn std::error::Error + 'static)) -> String
 /// and which is an answer like any other, is an error to it, told apart from a broken answer by
 /// nothing, and the SDK would log that error with the offending values in it.
 mod endpoint {
-    use matrix_sdk::ruma::api::{
-        IncomingResponse, Metadata, client::voip::get_turn_server_info::v3, request, response,
-    };
+    // All of it: which trait has `try_from_http_response` depends on the version of ruma.
+    use matrix_sdk::ruma::api::{client::voip::get_turn_server_info::v3, *};
     use serde_json::{Map, Value};
 
     #[request]
@@ -252,7 +249,7 @@ mod endpoint {
             *ttl = MAX_INTEGER.into();
         }
         let body = serde_json::to_vec(&fields).ok()?;
-        v3::Response::try_from_http_response(http::Response::new(body)).ok()
+        v3::Response::try_from_http_response(http::Response::new(&*body)).ok()
     }
 }
 
@@ -304,7 +301,8 @@ mod tests {
     #[test]
     fn a_ttl_of_zero_or_of_2_to_the_64_is_taken() {
         for (ttl, taken) in [(0, 0), (1, 1), (u64::MAX, (1 << 53) - 1)] {
-            let answer = json!({ "username": "u", "password": "p", "uris": ["turn:a"], "ttl": ttl });
+            let answer =
+                json!({ "username": "u", "password": "p", "uris": ["turn:a"], "ttl": ttl });
             let answer = interpret(answer.to_string().as_bytes()).unwrap();
             assert_eq!(answer.ttl, Duration::from_secs(taken));
         }

@@ -238,7 +238,7 @@ impl Schedule {
             return;
         }
         self.next_request = match self.last_sent {
-            Some(sent) if self.failures > 0 => {
+            Some(sent) if self.last_failure.is_some() => {
                 NextRequest::At(Deadline::after(sent, LEAST_SPACING))
             }
             _ => NextRequest::Now,
@@ -252,6 +252,8 @@ impl Schedule {
         if begins {
             self.in_flight = Some(now);
             self.last_sent = Some(now);
+            // It was kept, whatever the wall clock says later.
+            self.floor = None;
         }
         begins
     }
@@ -405,9 +407,10 @@ impl Schedule {
         // Delays were drawn for somebody who has credentials.
         if let NextRequest::At(due) = self.next_request {
             let delay = self.policy.retry_max_expired.mul_f64(self.uniform(0.0, 1.0));
-            if due.remaining(now) > delay {
-                self.next_request = NextRequest::At(Deadline::after(now, delay));
-            }
+            // From now on both clocks: what a wall clock set ahead made due stays due when it is
+            // set back.
+            let delay = delay.min(due.remaining(now));
+            self.next_request = NextRequest::At(Deadline::after(now, delay));
         }
     }
 
@@ -425,14 +428,17 @@ impl Schedule {
             return None;
         }
         let expiry = self.held.as_ref().and_then(|held| held.expires).map(|e| e.remaining(now));
-        let request = match self.in_flight {
-            Some(_) => None,
-            None => self
-                .next_request
-                .remaining(now)
-                .map(|due| due.max(self.floor.map_or(Duration::ZERO, |f| f.remaining(now)))),
-        };
-        [expiry, request].into_iter().flatten().min()
+        [expiry, self.next_request_in(now)].into_iter().flatten().min()
+    }
+
+    /// How long until the next request is due. `None` if none is: nobody is subscribed, one is in
+    /// flight, or only an event can bring it about.
+    pub fn next_request_in(&self, now: Timestamp) -> Option<Duration> {
+        if !self.subscribed || self.in_flight.is_some() {
+            return None;
+        }
+        let floor = self.floor.map_or(Duration::ZERO, |floor| floor.remaining(now));
+        self.next_request.remaining(now).map(|due| due.max(floor))
     }
 }
 
@@ -446,4 +452,74 @@ impl Held {
 fn latest(start: Instant, span: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     start.checked_add(span.min(CENTURY)).unwrap_or(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    fn subscribed() -> (Schedule, Timestamp) {
+        let wall = SystemTime::UNIX_EPOCH + 50 * YEAR;
+        let now = Timestamp { monotonic: Instant::now(), wall };
+        let mut schedule = Schedule::new(RefreshPolicy::default(), Rng::with_seed(1));
+        schedule.subscribe(now);
+        (schedule, now)
+    }
+
+    fn later(now: Timestamp, secs: u64) -> Timestamp {
+        let span = Duration::from_secs(secs);
+        Timestamp { monotonic: now.monotonic + span, wall: now.wall + span }
+    }
+
+    fn credentials(ttl_secs: u64) -> Result<Answer, Unavailable> {
+        let server = TurnServer::new(vec!["turn:turn.example.org".to_owned()], "alice", "password");
+        Answer::new(server, Duration::from_secs(ttl_secs))
+    }
+
+    #[test]
+    fn s09_refresh_in_a_loop_asks_once_a_second_whatever_the_homeserver_answers() {
+        use UnavailableReason::{Forbidden, LoggedOut, NotConfigured, Unreachable};
+
+        for reason in [NotConfigured, Forbidden, LoggedOut, Unreachable] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            schedule.answered(now, Err(Unavailable::new(reason)));
+            schedule.refresh(now);
+            assert!(!schedule.begin_request(now), "{reason:?}");
+            schedule.refresh(later(now, 1));
+            assert!(schedule.begin_request(later(now, 1)), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn s08_what_a_wall_clock_set_ahead_made_due_stays_due_when_it_is_set_back() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(86_400));
+        schedule.take_update(now);
+        schedule.unsubscribe();
+
+        let minute = later(now, 60);
+        schedule.take_update(Timestamp { wall: minute.wall + YEAR, ..minute });
+        schedule.subscribe(minute);
+        assert!(schedule.begin_request(minute), "there are no credentials, and none on their way");
+    }
+
+    #[test]
+    fn s09_a_floor_that_was_kept_once_does_not_come_back_with_the_wall_clock() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(60));
+        let woken = Timestamp { wall: later(now, 3_600).wall, ..now };
+        assert!(schedule.begin_request(woken));
+        schedule.answered(woken, Err(Unavailable::new(UnavailableReason::NotConfigured)));
+
+        let set_back = later(now, 2);
+        schedule.refresh(set_back);
+        assert!(schedule.begin_request(set_back));
+    }
 }

@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep_until, timeout},
 };
-use tracing::{Instrument, debug, debug_span, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::{
     clock::{Clock, SystemClock, Timestamp},
@@ -196,11 +196,19 @@ impl TurnService {
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
     /// If they are the current ones, asks for others now; at most once per 10 s. If the homeserver
-    /// answers the same ones again, subscribers are not woken.
+    /// answers the same ones again, as one that derives them from the time of day does within a
+    /// second, subscribers are not woken.
     pub fn report_rejected(&self, server: &TurnServer) {
         self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
     }
 
+    /// How long until the homeserver is asked next, unless something happens before. `None` while
+    /// nobody is subscribed, a request is in flight, or none is due by itself.
+    pub fn next_request_in(&self) -> Option<Duration> {
+        self.shared.lock().schedule.next_request_in(self.shared.clock.now())
+    }
+
+    #[cfg(feature = "widget")]
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         self.shared.clock.clone()
     }
@@ -263,8 +271,11 @@ impl Shared {
     }
 
     fn answered(&self, answer: Result<Answer, Unavailable>) {
-        if let Err(why) = &answer {
-            warn!(%why, "no TURN credentials");
+        match &answer {
+            Ok(_) => {}
+            // Once per retry, however long an outage takes.
+            Err(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
+            Err(why) => warn!(%why, "no TURN credentials"),
         }
         self.tell(|schedule, now| schedule.answered(now, answer));
         self.answered.notify_waiters();

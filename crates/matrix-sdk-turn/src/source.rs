@@ -159,8 +159,20 @@ mod tests {
     #[test]
     fn a_uri_no_browser_takes_is_left_out() {
         let useless = [
-            "", ":", "turn:", "turn:?transport=udp", "http://a", "turn://a", "turn:a b", "turn:a:",
-            "turn:a:0", "turn:a:65536", "turn:a:x", "turn:[::1", "turn:[]", "turn:user@host",
+            "",
+            ":",
+            "turn:",
+            "turn:?transport=udp",
+            "http://a",
+            "turn://a",
+            "turn:a b",
+            "turn:a:",
+            "turn:a:0",
+            "turn:a:65536",
+            "turn:a:x",
+            "turn:[::1",
+            "turn:[]",
+            "turn:user@host",
         ];
         for uri in useless {
             let kept = answer(&[uri, "turn:a"], "u", "p").unwrap().server;

@@ -139,7 +139,7 @@ async fn follow(
         };
         report.update(format_args!("update {}: {credentials}, {relay}", tally.updates));
         if let Some(held) = &held {
-            report.count_down(held);
+            report.count_down(turn, held);
         }
 
         rejection = match outcome {

@@ -9,11 +9,8 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use matrix_sdk_turn::{RefreshPolicy, Timestamp, TurnServer};
+use matrix_sdk_turn::{Timestamp, TurnServer, TurnService};
 use tokio::sync::Notify;
-
-/// The share of the TTL by which a refresh is due at the latest: two thirds and the jitter.
-const LATEST_REFRESH: f64 = 2.0 / 3.0 + 0.05;
 
 /// Who a line is about.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +70,9 @@ impl Report {
     }
 
     /// Counts down to the next refresh of these credentials, and to their end.
-    pub(crate) fn count_down(&self, server: &TurnServer) {
+    pub(crate) fn count_down(&self, turn: &TurnService, server: &TurnServer) {
         if let Some(bar) = &self.countdown {
-            bar.set_style(countdown(server.clone()));
+            bar.set_style(countdown(turn.clone(), server.clone()));
         }
     }
 
@@ -114,26 +111,18 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn countdown(server: TurnServer) -> ProgressStyle {
-    let valid_for = server.valid_for(Timestamp::now());
-    // The service does not tell when it will ask: these are the bounds it keeps to.
-    let refresh_by = valid_for.map(|valid_for| {
-        let floor = RefreshPolicy::default().floor();
-        Instant::now() + valid_for.mul_f64(LATEST_REFRESH).max(floor)
-    });
+fn countdown(turn: TurnService, server: TurnServer) -> ProgressStyle {
     style("           {spinner} {countdown}").with_key(
         "countdown",
         move |_: &ProgressState, line: &mut dyn fmt::Write| {
-            let now = Timestamp::now();
-            let _ = match (refresh_by, server.valid_for(now)) {
-                (Some(refresh_by), Some(left)) if !left.is_zero() => write!(
-                    line,
-                    "next refresh within {} s, credentials valid for another {} s",
-                    refresh_by.saturating_duration_since(now.monotonic).as_secs(),
-                    left.as_secs(),
-                ),
-                (Some(_), _) => write!(line, "credentials expired"),
-                (None, _) => write!(line, "credentials valid for nobody knows how long"),
+            let _ = match turn.next_request_in() {
+                Some(next) => write!(line, "next refresh in {} s, ", next.as_secs()),
+                None => write!(line, "asking the homeserver, "),
+            };
+            let _ = match server.valid_for(Timestamp::now()) {
+                Some(left) if left.is_zero() => write!(line, "credentials expired"),
+                Some(left) => write!(line, "credentials valid for another {} s", left.as_secs()),
+                None => write!(line, "credentials valid for nobody knows how long"),
             };
         },
     )

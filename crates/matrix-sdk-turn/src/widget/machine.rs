@@ -69,16 +69,26 @@ pub(crate) struct Machine {
 enum Negotiation {
     NotYet,
     /// The SDK asked the widget what it requests.
-    Asked { request_id: String },
+    Asked {
+        request_id: String,
+    },
     /// The widget answered, the provider did not decide yet.
-    Answered { requested: Vec<&'static str> },
-    Decided { requested: Vec<&'static str>, granted: bool },
+    Answered {
+        requested: Vec<&'static str>,
+    },
+    Decided {
+        requested: Vec<&'static str>,
+        granted: bool,
+    },
 }
 
 enum Watch {
     No,
     /// Requested, and the first outcome is not known yet.
-    Pending { requests: Vec<String>, until: Instant },
+    Pending {
+        requests: Vec<String>,
+        until: Instant,
+    },
     Yes,
 }
 
@@ -413,4 +423,206 @@ pub(crate) fn concerns_us_from_widget(message: &str) -> bool {
 /// What a message to the widget has to contain to be of interest.
 pub(crate) fn concerns_us_to_widget(message: &str) -> bool {
     message::may_concern_us(message, &[&message::CAPABILITIES, &message::SUPPORTED_VERSIONS])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{schedule::TurnState, unavailable::UnavailableReason};
+
+    const NOT_THE_SDKS: &str = "8f6ff0b4-7cc9-4b2c-9a1f-000000000000";
+
+    fn to_widget(action: &str, data: Value) -> String {
+        json!({
+            "api": "toWidget",
+            "widgetId": "w",
+            "requestId": format!("sdk-{action}"),
+            "action": action,
+            "data": data,
+        })
+        .to_string()
+    }
+
+    fn from_widget(action: &str) -> String {
+        json!({
+            "api": "fromWidget",
+            "widgetId": "w",
+            "requestId": "1",
+            "action": action,
+            "data": {},
+        })
+        .to_string()
+    }
+
+    fn negotiate(machine: &mut Machine, capabilities: &[&str], granted: bool) {
+        let request = to_widget("capabilities", json!({}));
+        assert_eq!(machine.on_message_to_widget(request.clone()), request);
+        let mut response: Value = serde_json::from_str(&request).unwrap();
+        response["response"] = json!({ "capabilities": capabilities });
+        let disposition = machine.on_message_from_widget(Timestamp::now(), &response.to_string());
+        assert_eq!(disposition, Disposition::PassOn);
+        machine.on_decision(granted);
+    }
+
+    fn watching() -> Machine {
+        let mut machine = Machine::new("w", false);
+        negotiate(&mut machine, &[TURN_SERVERS[0]], true);
+        let now = Timestamp::now();
+        machine.on_message_from_widget(now, &from_widget(WATCH));
+        let server = TurnServer::new(vec!["turn:a".to_owned()], "u", "p");
+        machine.on_turn_state(now, TurnState::Available(server));
+        assert!(machine.poll_transmit(now).unwrap().contains(WATCH));
+        assert!(machine.poll_transmit(now).unwrap().contains(UPDATE));
+        machine
+    }
+
+    #[test]
+    fn w15_negotiating_again_without_turn_stops_watching() {
+        for (capabilities, granted) in [(&[][..], true), (&[TURN_SERVERS[0]][..], false)] {
+            let mut machine = watching();
+            assert!(machine.wants_credentials());
+            negotiate(&mut machine, capabilities, granted);
+
+            assert!(!machine.wants_credentials());
+            let now = Timestamp::now();
+            machine.on_message_from_widget(now, &from_widget(WATCH));
+            assert!(machine.poll_transmit(now).unwrap().contains("Not allowed"));
+        }
+    }
+
+    #[test]
+    fn w15_negotiating_again_with_turn_goes_on_watching() {
+        let mut machine = watching();
+        negotiate(&mut machine, &[TURN_SERVERS[1]], true);
+        assert!(machine.wants_credentials());
+    }
+
+    #[test]
+    fn w06_while_negotiating_again_a_watch_is_an_error() {
+        let mut machine = watching();
+        machine.on_message_to_widget(to_widget("capabilities", json!({})));
+        let now = Timestamp::now();
+        machine.on_message_from_widget(now, &from_widget(WATCH));
+        assert!(machine.poll_transmit(now).unwrap().contains("before capabilities"));
+    }
+
+    #[test]
+    fn w03_a_decision_on_what_nobody_requested_is_no_grant() {
+        let mut machine = Machine::new("w", false);
+        machine.on_decision(true);
+        let now = Timestamp::now();
+        machine.on_message_from_widget(now, &from_widget(WATCH));
+        assert!(machine.poll_transmit(now).unwrap().contains("before capabilities"));
+    }
+
+    #[test]
+    fn w03_malformed_capabilities_request_nothing() {
+        for response in [json!({}), json!({ "capabilities": "all" }), json!(null), json!([1])] {
+            let mut machine = Machine::new("w", false);
+            let request = to_widget("capabilities", json!({}));
+            machine.on_message_to_widget(request.clone());
+            let mut message: Value = serde_json::from_str(&request).unwrap();
+            message["response"] = response;
+            machine.on_message_from_widget(Timestamp::now(), &message.to_string());
+            assert!(!machine.is_turn_requested());
+        }
+    }
+
+    #[test]
+    fn w11_an_acknowledgement_of_another_update_is_none() {
+        let mut machine = watching();
+        for request_id in ["", NOT_THE_SDKS, "town.robin.msc3846.2"] {
+            let mut message: Value = serde_json::from_str(&to_widget(UPDATE, json!({}))).unwrap();
+            message["requestId"] = json!(request_id);
+            message["response"] = json!({});
+            let now = Timestamp::now();
+            let disposition = machine.on_message_from_widget(now, &message.to_string());
+            assert_eq!(disposition, Disposition::Consumed, "the SDK asked nothing of the kind");
+            assert!(machine.in_flight.is_some());
+        }
+    }
+
+    #[test]
+    fn w11_an_error_acknowledges_an_update_too() {
+        let mut machine = watching();
+        let mut message: Value = serde_json::from_str(&to_widget(UPDATE, json!({}))).unwrap();
+        message["requestId"] = json!("town.robin.msc3846.1");
+        message["response"] = json!({ "error": { "message": "no such action" } });
+        machine.on_message_from_widget(Timestamp::now(), &message.to_string());
+        assert!(machine.in_flight.is_none());
+    }
+
+    #[test]
+    fn w07_a_state_that_expired_on_the_way_is_no_outcome() {
+        let mut machine = Machine::new("w", false);
+        negotiate(&mut machine, &[TURN_SERVERS[0]], true);
+        let now = Timestamp::now();
+        machine.on_message_from_widget(now, &from_widget(WATCH));
+
+        let expired = TurnServer::new(vec!["turn:a".to_owned()], "u", "p")
+            .expiring(Some(crate::clock::Deadline::after(now, Duration::ZERO)));
+        machine.on_turn_state(now, TurnState::Available(expired));
+        assert_eq!(machine.poll_transmit(now), None);
+
+        let why = Unavailable::new(UnavailableReason::Expired);
+        machine.on_turn_state(now, TurnState::Unavailable(why));
+        assert!(machine.poll_transmit(now).unwrap().contains("\"response\":{}"));
+    }
+
+    /// Strings, JSON, and messages that are nearly ours.
+    fn message() -> impl Strategy<Value = String> {
+        let near = (
+            prop_oneof![Just("toWidget"), Just("fromWidget"), Just("x")],
+            prop_oneof![Just("w"), Just("another")],
+            prop_oneof![
+                Just("send_event"),
+                Just("capabilities"),
+                Just("notify_capabilities"),
+                Just("supported_api_versions"),
+                Just("update_turn_servers"),
+            ],
+            any::<String>(),
+            any::<Option<u64>>(),
+        )
+            .prop_map(|(api, widget_id, action, text, number)| {
+                json!({
+                    "api": api,
+                    "widgetId": widget_id,
+                    "requestId": text,
+                    "action": action,
+                    "data": { "capabilities": text, "supported_versions": number },
+                    "response": text,
+                })
+                .to_string()
+            });
+        prop_oneof![any::<String>(), near]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn w01_a_message_to_the_widget_that_is_not_ours_is_the_same_to_the_byte(
+            message in message(),
+        ) {
+            let mut machine = watching();
+            prop_assert_eq!(machine.on_message_to_widget(message.clone()), message);
+        }
+
+        #[test]
+        fn w19_nothing_a_widget_sends_panics(
+            messages in proptest::collection::vec((message(), 0_usize..400), 0..40),
+        ) {
+            let mut machine = watching();
+            for (message, cut) in messages {
+                machine.on_message_from_widget(Timestamp::now(), &message);
+                machine.on_message_from_widget(Timestamp::now(), message.get(..cut).unwrap_or("{"));
+                machine.handle_timeout(Timestamp::now());
+                machine.poll_transmit(Timestamp::now());
+            }
+        }
+    }
 }
