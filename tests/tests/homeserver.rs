@@ -213,7 +213,7 @@ async fn a_homeserver_that_hangs_is_transient_after_10_seconds() {
     let asked = std::time::Instant::now();
     let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
     assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
-    assert_eq!(asked.elapsed().as_secs(), 10);
+    assert!(asked.elapsed() >= Duration::from_secs(10));
 }
 
 #[tokio::test]

@@ -196,58 +196,41 @@ impl RefreshPolicyBuilder {
     ///
     /// Says which value makes no sense, and what would.
     pub fn build(self) -> Result<RefreshPolicy, InvalidPolicy> {
+        const SECOND: Duration = Duration::from_secs(1);
+        const MINUTE: Duration = Duration::from_secs(60);
         const HOUR: Duration = Duration::from_secs(60 * 60);
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        let RefreshPolicy { retry_min, retry_max, .. } = self.policy;
 
-        let share = |name, given: f64, least: f64, most: f64| {
+        let policy = self.policy;
+        let RefreshPolicy { refresh_at, jitter, retry_min, retry_max, .. } = policy;
+
+        let most_jitter = (0.9 - refresh_at).min(refresh_at);
+        for (name, given, least, most) in
+            [("refresh_at", refresh_at, 0.1, 0.9), ("jitter", jitter, 0.0, most_jitter)]
+        {
             // Not a number is in no range.
-            if (least..=most).contains(&given) {
-                return Ok(());
+            if !(least..=most).contains(&given) {
+                let expected = format!("from {least:.2} to {most:.2}");
+                return Err(InvalidPolicy { name, given: given.to_string(), expected });
             }
-            let expected = format!("from {least:.2} to {most:.2}");
-            Err(InvalidPolicy { name, given: given.to_string(), expected })
-        };
-        let duration = |name, given: Duration, least: Duration, most: Duration| {
-            if (least..=most).contains(&given) {
-                return Ok(());
-            }
-            let expected = format!("from {least:?} to {most:?}");
-            Err(InvalidPolicy { name, given: format!("{given:?}"), expected })
-        };
+        }
 
-        share("refresh_at", self.policy.refresh_at, 0.1, 0.9)?;
-        let widest = (0.9 - self.policy.refresh_at).min(self.policy.refresh_at).max(0.0);
-        share("jitter", self.policy.jitter, 0.0, widest)?;
-        duration("floor", self.policy.floor, Duration::from_secs(1), HOUR)?;
-        duration("retry_max", retry_max, Duration::from_secs(1), HOUR)?;
-        duration("retry_min", retry_min, Duration::from_millis(100), retry_max)?;
-        duration("retry_max_expired", self.policy.retry_max_expired, retry_min, retry_max)?;
-        duration(
-            "not_configured_interval",
-            self.policy.not_configured_interval,
-            Duration::from_secs(60),
-            DAY,
-        )?;
-        duration(
-            "forbidden_interval",
-            self.policy.forbidden_interval,
-            Duration::from_secs(10),
-            DAY,
-        )?;
-        duration(
-            "max_timer",
-            self.policy.max_timer,
-            Duration::from_secs(1),
-            Duration::from_secs(300),
-        )?;
-        duration(
-            "request_timeout",
-            self.policy.request_timeout,
-            Duration::from_secs(1),
-            Duration::from_secs(60),
-        )?;
-        Ok(self.policy)
+        for (name, given, least, most) in [
+            ("floor", policy.floor, SECOND, HOUR),
+            ("retry_max", retry_max, SECOND, HOUR),
+            ("retry_min", retry_min, Duration::from_millis(100), retry_max),
+            ("retry_max_expired", policy.retry_max_expired, retry_min, retry_max),
+            ("not_configured_interval", policy.not_configured_interval, MINUTE, DAY),
+            ("forbidden_interval", policy.forbidden_interval, 10 * SECOND, DAY),
+            ("max_timer", policy.max_timer, SECOND, 5 * MINUTE),
+            ("request_timeout", policy.request_timeout, SECOND, MINUTE),
+        ] {
+            if !(least..=most).contains(&given) {
+                let expected = format!("from {least:?} to {most:?}");
+                return Err(InvalidPolicy { name, given: format!("{given:?}"), expected });
+            }
+        }
+        Ok(policy)
     }
 }
 
