@@ -7,8 +7,8 @@ use matrix_sdk::{
     widget::{Capabilities, CapabilitiesProvider, WidgetSettings},
 };
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
-    TurnWidgetDriverHandle,
+    CapabilitiesWithTurn, RefreshPolicy, TurnCapabilitiesProvider, TurnServerCapability,
+    TurnService, TurnWidgetDriverHandle,
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
@@ -51,7 +51,13 @@ impl CapabilitiesProvider for PlainProvider {
 
 /// The settings of the widget: it is ready when it says that its content has loaded.
 pub fn settings() -> WidgetSettings {
-    WidgetSettings::new(WIDGET_ID.to_owned(), true, "https://widget.example.org").unwrap()
+    settings_with(true)
+}
+
+/// The settings of the widget, which may be ready before its content has loaded.
+pub fn settings_with(init_on_content_load: bool) -> WidgetSettings {
+    let url = "https://widget.example.org";
+    WidgetSettings::new(WIDGET_ID.to_owned(), init_on_content_load, url).unwrap()
 }
 
 /// A widget that a client hosts, with TURN.
@@ -71,7 +77,17 @@ impl Widget {
         room: Room,
         provider: impl TurnCapabilitiesProvider,
     ) -> Self {
-        let (driver, handle) = capability.widget_driver(settings());
+        Self::start_with(settings(), capability, room, provider)
+    }
+
+    /// The same, with other settings.
+    pub fn start_with(
+        settings: WidgetSettings,
+        capability: &TurnServerCapability,
+        room: Room,
+        provider: impl TurnCapabilitiesProvider,
+    ) -> Self {
+        let (driver, handle) = capability.widget_driver(settings);
         let driver = tokio::spawn(driver.run(room, provider));
         Self { handle, driver, requests: 0 }
     }
@@ -163,6 +179,11 @@ impl Widget {
     /// Loads the page and negotiates these capabilities. Returns `notify_capabilities`.
     pub async fn negotiate(&mut self, capabilities: &[&str]) -> Value {
         self.expect_response("content_loaded", json!({})).await;
+        self.negotiate_at_once(capabilities).await
+    }
+
+    /// Negotiates these capabilities without having loaded the page.
+    pub async fn negotiate_at_once(&mut self, capabilities: &[&str]) -> Value {
         let request = self.expect_request("capabilities").await;
         self.respond(request, json!({ "capabilities": capabilities })).await;
         let notify = self.expect_request("notify_capabilities").await;
@@ -204,12 +225,20 @@ impl Hosted {
         provider: impl TurnCapabilitiesProvider,
         configure: impl FnOnce(TurnServerCapability) -> TurnServerCapability,
     ) -> Self {
+        Self::start_by_policy(RefreshPolicy::default(), provider, configure).await
+    }
+
+    async fn start_by_policy(
+        policy: RefreshPolicy,
+        provider: impl TurnCapabilitiesProvider,
+        configure: impl FnOnce(TurnServerCapability) -> TurnServerCapability,
+    ) -> Self {
         let homeserver = Homeserver::start().await;
         let room = homeserver.room().await;
         tokio::time::pause();
 
         let (source, script) = scripted();
-        let turn = TurnService::builder(source).build();
+        let turn = TurnService::builder(source).policy(policy).build();
         let capability = configure(TurnServerCapability::new(turn.clone()));
         let widget = Widget::start(&capability, room.clone(), provider);
         Self { widget, script, turn, room, homeserver }
@@ -218,6 +247,14 @@ impl Hosted {
     /// A widget that was granted TURN.
     pub async fn granted() -> Self {
         let mut hosted = Self::start(Provider::Grant).await;
+        hosted.widget.negotiate(&[TURN]).await;
+        hosted
+    }
+
+    /// A widget that was granted TURN, and a service that asks as often as once a second.
+    pub async fn granted_and_quick() -> Self {
+        let policy = RefreshPolicy::builder().floor(Duration::from_secs(1)).build().unwrap();
+        let mut hosted = Self::start_by_policy(policy, Provider::Grant, |it| it).await;
         hosted.widget.negotiate(&[TURN]).await;
         hosted
     }

@@ -192,6 +192,66 @@ async fn a_homeserver_that_is_gone_is_transient() {
 }
 
 #[tokio::test]
+async fn f10_the_versions_are_not_retried_by_the_sdk_either() {
+    let homeserver = Homeserver::start().await;
+    homeserver.server.reset().await;
+    Mock::given(method("GET"))
+        .and(path("/_matrix/client/versions"))
+        .respond_with(ResponseTemplate::new(502))
+        .mount(&homeserver.server)
+        .await;
+    let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
+    // With retries, it would be that there was no answer in time.
+    assert!(unavailable.to_string().contains("HTTP status 502"), "{unavailable}");
+}
+
+#[tokio::test]
+async fn the_matrix_error_keeps_further_fields() {
+    let more = json!({ "org.example.hint": "ask the admin" });
+    let unavailable = fetch(matrix_error(403, "ORG.EXAMPLE.NO", more)).await.unwrap_err();
+    let response = &unavailable.matrix_error().unwrap().response;
+    assert_eq!(response["errcode"], "ORG.EXAMPLE.NO");
+    assert_eq!(response["org.example.hint"], "ask the admin");
+}
+
+#[tokio::test]
+async fn answer_401_after_a_successful_token_refresh_is_logged_out() {
+    let homeserver = Homeserver::start_with_refresh_token().await;
+    Mock::given(method("GET"))
+        .and(path("/_matrix/client/v3/voip/turnServer"))
+        .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
+        .expect(2)
+        .mount(&homeserver.server)
+        .await;
+    Mock::given(method("POST"))
+        .and(path("/_matrix/client/v3/refresh"))
+        .respond_with(ok(json!({ "access_token": "fresh", "expires_in_ms": 60_000 })))
+        .expect(1)
+        .mount(&homeserver.server)
+        .await;
+    let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::LoggedOut);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_takes_no_access_token_there() {
+    let elsewhere = wiremock::MockServer::builder().start().await;
+    Mock::given(wiremock::matchers::any())
+        .respond_with(turn_servers("elsewhere", 60))
+        .mount(&elsewhere)
+        .await;
+    let homeserver = Homeserver::start().await;
+    let elsewhere_uri = elsewhere.uri().replace("127.0.0.1", "localhost");
+    let redirect = ResponseTemplate::new(307).insert_header("location", &*elsewhere_uri);
+    homeserver.answer_turn_servers(redirect).await;
+    let _ = HomeserverSource::new(&homeserver.client).fetch().await;
+    for request in elsewhere.received_requests().await.unwrap() {
+        assert!(!request.headers.contains_key("authorization"));
+    }
+}
+
+#[tokio::test]
 async fn a_homeserver_that_redirects_for_ever_is_transient() {
     let homeserver = Homeserver::start().await;
     let to_itself = "/_matrix/client/v3/voip/turnServer";

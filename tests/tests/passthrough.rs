@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use futures::{FutureExt, future::BoxFuture};
 use matrix_sdk::{
     Room,
@@ -20,6 +22,7 @@ use tests::{
     source::scripted,
     widget::{PlainProvider, WIDGET_ID, settings},
 };
+use tokio::time::timeout;
 
 /// What the SDK's handle and ours have in common.
 trait Handle: Send + Sync {
@@ -77,22 +80,56 @@ impl Handle for TurnWidgetDriverHandle {
 
 const SENTINEL: &str = "org.example.sentinel";
 
-/// Everything a widget that sends `messages` receives, up to the response to the last of them.
-async fn exchange(handle: &dyn Handle, messages: &[String]) -> Vec<String> {
-    let sentinel = json!({
+/// Loads the page, and requests a capability that both drivers know.
+async fn negotiate(handle: &dyn Handle) -> Vec<String> {
+    let mut received = Vec::new();
+    handle.send(request("content_loaded")).await;
+    while received.len() < 3 {
+        let message = receive(handle).await;
+        let mut parsed: Value = serde_json::from_str(&message).unwrap();
+        match parsed["action"].as_str() {
+            Some("capabilities") => {
+                parsed["response"] = json!({ "capabilities": ["io.element.requires_client"] });
+                handle.send(parsed.to_string()).await;
+            }
+            Some("notify_capabilities") => {
+                parsed["response"] = json!({});
+                handle.send(parsed.to_string()).await;
+            }
+            _ => {}
+        }
+        received.push(without_random_id(message));
+    }
+    received
+}
+
+async fn receive(handle: &dyn Handle) -> String {
+    timeout(Duration::from_secs(60), handle.recv()).await.expect("no message is lost").unwrap()
+}
+
+fn request(action: &str) -> String {
+    json!({
         "api": "fromWidget",
         "widgetId": WIDGET_ID,
-        "requestId": "sentinel",
-        "action": SENTINEL,
+        "requestId": action,
+        "action": action,
         "data": {},
-    });
-    for message in messages.iter().cloned().chain([sentinel.to_string()]) {
+    })
+    .to_string()
+}
+
+/// Everything a widget that sends `messages` receives, up to the response to the last of them.
+async fn exchange(handle: &dyn Handle, negotiates: bool, messages: &[String]) -> Vec<String> {
+    let mut received = match negotiates {
+        true => negotiate(handle).await,
+        false => Vec::new(),
+    };
+    for message in messages.iter().cloned().chain([request(SENTINEL)]) {
         handle.send(message).await;
     }
 
-    let mut received = Vec::new();
-    while received.last().is_none_or(|message: &String| !message.contains(SENTINEL)) {
-        received.push(without_random_id(handle.recv().await.unwrap()));
+    while received.last().is_none_or(|message| !message.contains(SENTINEL)) {
+        received.push(without_random_id(receive(handle).await));
     }
     received
 }
@@ -108,6 +145,7 @@ fn without_random_id(message: String) -> String {
 
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
+        Just(json!(["fromWidget", WIDGET_ID, "1", "watch_turn_servers"])),
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
@@ -180,14 +218,16 @@ impl Drivers {
         Self { _homeserver: homeserver, room, turn }
     }
 
-    async fn compare(&self, messages: &[String]) -> (Vec<String>, Vec<String>) {
+    async fn compare(&self, negotiates: bool, messages: &[String]) -> (Vec<String>, Vec<String>) {
         let (bare, bare_handle) = WidgetDriver::new(settings());
         let (ours, our_handle) =
             TurnServerCapability::new(self.turn.clone()).widget_driver(settings());
         let bare = tokio::spawn(bare.run(self.room.clone(), PlainProvider));
         let ours = tokio::spawn(ours.run(self.room.clone(), PlainProvider));
-        let exchanged =
-            tokio::join!(exchange(&bare_handle, messages), exchange(&our_handle, messages));
+        let exchanged = tokio::join!(
+            exchange(&bare_handle, negotiates, messages),
+            exchange(&our_handle, negotiates, messages)
+        );
         bare.abort();
         ours.abort();
         exchanged
@@ -201,8 +241,8 @@ fn w01_what_is_not_ours_passes_byte_for_byte_and_in_order() {
     let mut runner =
         TestRunner::new(Config { cases: 512, failure_persistence: None, ..Config::default() });
     runner
-        .run(&vec(message(), 0..12), |messages| {
-            let (bare, ours) = runtime.block_on(drivers.compare(&messages));
+        .run(&(any::<bool>(), vec(message(), 0..12)), |(negotiates, messages)| {
+            let (bare, ours) = runtime.block_on(drivers.compare(negotiates, &messages));
             prop_assert_eq!(bare, ours);
             Ok(())
         })
@@ -213,13 +253,7 @@ fn w01_what_is_not_ours_passes_byte_for_byte_and_in_order() {
 fn w01_the_comparison_sees_a_difference() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let drivers = runtime.block_on(Drivers::start());
-    let request = json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": "1",
-        "action": "supported_api_versions",
-        "data": {},
-    });
-    let (bare, ours) = runtime.block_on(drivers.compare(&[request.to_string()]));
+    let messages = [request("supported_api_versions")];
+    let (bare, ours) = runtime.block_on(drivers.compare(false, &messages));
     assert_ne!(bare, ours);
 }

@@ -35,7 +35,8 @@ impl Timestamp {
 ///
 /// Clients need [`SystemClock`] only; tests hand in a wall clock that they move themselves.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The moment it is now. The monotonic half must never go back.
+    /// The moment it is now. The monotonic half must be tokio's clock, on which timers run, as in
+    /// [`Timestamp::now`].
     fn now(&self) -> Timestamp;
 }
 

@@ -1,6 +1,8 @@
 //! The homeserver as a source: matrix-sdk's HTTP client and ruma's endpoint.
 
 use std::{
+    borrow::Cow,
+    collections::BTreeMap,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -13,12 +15,16 @@ use matrix_sdk::{
         error::{BasicErrorResponseType, RequestTokenError},
     },
     config::RequestConfig,
-    ruma::api::error::{Error as RumaError, ErrorBody, ErrorKind, RetryAfter, StandardErrorBody},
+    ruma::api::{
+        client::voip::get_turn_server_info::v3,
+        error::{Error as RumaError, ErrorBody, ErrorKind, RetryAfter, StandardErrorBody},
+    },
 };
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+use zeroize::Zeroizing;
 
-use self::endpoint::Response;
 use crate::{
     credentials::TurnServer,
     source::{Answer, TurnServerSource},
@@ -41,6 +47,10 @@ const MAX_ERROR_RESPONSE_BYTES: usize = 4 * 1024;
 /// One request is one attempt, of at most 10 s: the SDK's retries are switched off, since when to
 /// ask again is [`TurnService`](crate::TurnService)'s to decide. Access tokens are refreshed by the
 /// SDK as for any other request.
+///
+/// # Panics
+///
+/// [`fetch`](TurnServerSource::fetch) panics outside of a tokio runtime, like [`tokio::spawn`].
 pub struct HomeserverSource {
     client: Client,
     asking: Mutex<Option<Asking>>,
@@ -88,11 +98,21 @@ impl TurnServerSource for HomeserverSource {
 }
 
 async fn ask(client: Client) -> Result<Answer, Unavailable> {
-    let config = RequestConfig::new().disable_retry().timeout(REQUEST_TIMEOUT);
-    match client.send(endpoint::Request {}).with_request_config(config).await {
-        Ok(Response { body }) => interpret(&body),
+    match send(client).await {
+        Ok(body) => interpret(&body),
         Err(error) => Err(classify(&error)),
     }
+}
+
+async fn send(client: Client) -> Result<Zeroizing<Vec<u8>>, HttpError> {
+    let config = RequestConfig::new().disable_retry().timeout(REQUEST_TIMEOUT);
+    if !matches!(client.supported_versions_cached().await, Ok(Some(_))) {
+        // The SDK has to know them to find the endpoint, and would ask for them with its own
+        // retries.
+        client.fetch_server_versions(Some(config)).await?;
+    }
+    let response = client.send(endpoint::Request {}).with_request_config(config).await?;
+    Ok(Zeroizing::new(response.body))
 }
 
 fn unreachable(detail: impl AsRef<str>) -> Unavailable {
@@ -110,13 +130,33 @@ fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
     let malformed =
         || unreachable("its answer has not the shape of one: uris, username, password and ttl");
 
-    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| malformed())?;
-    let has_no_uris = fields.get("uris").is_some_and(|uris| uris == &Value::Array(Vec::new()));
+    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
+    let has_no_uris =
+        fields.get("uris").is_some_and(|uris| serde_json::from_str::<[(); 0]>(uris.get()).is_ok());
     if fields.is_empty() || has_no_uris {
         return Err(Unavailable::new(UnavailableReason::NotConfigured));
     }
-    let info = endpoint::credentials(fields).ok_or_else(malformed)?;
+    let info = credentials(&fields).ok_or_else(malformed)?;
     Answer::new(TurnServer::new(info.uris, info.username, info.password), info.ttl)
+}
+
+/// The fields of an answer. They borrow from it, so that there is no other copy to be wiped.
+type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// ruma's response type, for an answer that has its shape.
+///
+/// Not by ruma's own parser, which takes no `ttl` beyond 2^53 - 1.
+fn credentials(fields: &Fields<'_>) -> Option<v3::Response> {
+    fn field<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
+        serde_json::from_str(fields.get(name)?.get()).ok()
+    }
+
+    Some(v3::Response::new(
+        field(fields, "username")?,
+        field(fields, "password")?,
+        field(fields, "uris")?,
+        Duration::from_secs(field(fields, "ttl")?),
+    ))
 }
 
 /// What an error of the SDK's means.
@@ -217,9 +257,9 @@ fn describe_transport_error(error: &(dyn std::error::Error + 'static)) -> String
 /// and which is an answer like any other, is an error to it, told apart from a broken answer by
 /// nothing, and the SDK would log that error with the offending values in it.
 mod endpoint {
-    // All of it: which trait has `try_from_http_response` depends on the version of ruma.
-    use matrix_sdk::ruma::api::{client::voip::get_turn_server_info::v3, *};
-    use serde_json::{Map, Value};
+    use matrix_sdk::ruma::api::{
+        Metadata, client::voip::get_turn_server_info::v3, request, response,
+    };
 
     #[request]
     pub(super) struct Request {}
@@ -236,20 +276,6 @@ mod endpoint {
     pub(super) struct Response {
         #[ruma_api(raw_body)]
         pub(super) body: Vec<u8>,
-    }
-
-    /// The largest integer that ruma takes for one, 2^53 - 1.
-    const MAX_INTEGER: u64 = (1 << 53) - 1;
-
-    /// ruma's response type, for an answer that has its shape.
-    pub(super) fn credentials(mut fields: Map<String, Value>) -> Option<v3::Response> {
-        if let Some(ttl) = fields.get_mut("ttl")
-            && ttl.as_u64().is_some_and(|ttl| ttl > MAX_INTEGER)
-        {
-            *ttl = MAX_INTEGER.into();
-        }
-        let body = serde_json::to_vec(&fields).ok()?;
-        v3::Response::try_from_http_response(http::Response::new(&*body)).ok()
     }
 }
 
@@ -300,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_ttl_of_zero_or_of_2_to_the_64_is_taken() {
-        for (ttl, taken) in [(0, 0), (1, 1), (u64::MAX, (1 << 53) - 1)] {
+        for (ttl, taken) in [(0, 0), (1, 1), (u64::MAX, u64::MAX)] {
             let answer =
                 json!({ "username": "u", "password": "p", "uris": ["turn:a"], "ttl": ttl });
             let answer = interpret(answer.to_string().as_bytes()).unwrap();

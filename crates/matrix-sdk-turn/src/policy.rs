@@ -177,14 +177,15 @@ impl RefreshPolicyBuilder {
         self
     }
 
-    /// The longest any timer is set for, and so how late a machine that woke up notices: 30 s. From
-    /// 1 s to 5 min.
+    /// The longest any timer is set for, and so how late a machine that woke up notices: 30 s, which
+    /// is also the most. At least 1 s.
     pub fn max_timer(mut self, span: Duration) -> Self {
         self.policy.max_timer = span;
         self
     }
 
-    /// How long a source may take to answer: 10 s. From 1 s to 1 min.
+    /// How long a source may take to answer: 10 s. From 1 s to 1 min. (A
+    /// [`HomeserverSource`](crate::HomeserverSource) gives up by itself after 10 s.)
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.policy.request_timeout = timeout;
         self
@@ -222,7 +223,7 @@ impl RefreshPolicyBuilder {
             ("retry_max_expired", policy.retry_max_expired, retry_min, retry_max),
             ("not_configured_interval", policy.not_configured_interval, MINUTE, DAY),
             ("forbidden_interval", policy.forbidden_interval, 10 * SECOND, DAY),
-            ("max_timer", policy.max_timer, SECOND, 5 * MINUTE),
+            ("max_timer", policy.max_timer, SECOND, MAX_TIMER),
             ("request_timeout", policy.request_timeout, SECOND, MINUTE),
         ] {
             if !(least..=most).contains(&given) {
@@ -268,7 +269,7 @@ mod tests {
         }
         assert_eq!(
             builder().max_timer(zero).build().unwrap_err().to_string(),
-            "max_timer is 0ns: it must be from 1s to 300s"
+            "max_timer is 0ns: it must be from 1s to 30s"
         );
     }
 }

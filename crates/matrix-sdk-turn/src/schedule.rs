@@ -124,6 +124,9 @@ struct Held {
     server: TurnServer,
     /// `None`: not known.
     expires: Option<Deadline>,
+    /// Until here the steady state may well not have refreshed them.
+    fresh_until: Deadline,
+    is_rejected: bool,
 }
 
 /// When the next request is due, as far as somebody is subscribed.
@@ -191,14 +194,12 @@ impl Schedule {
         {
             self.next_request = NextRequest::Now;
         }
-        if !self.subscribed {
-            self.subscribed = true;
-            self.withdraw_expired(now);
-            if self.held.is_none() && self.is_request_due(now) {
-                // What there was to say is out of date: the newcomer waits for the answer.
-                self.published = None;
-                self.update = None;
-            }
+        self.subscribed = true;
+        self.withdraw_expired(now);
+        if self.held.is_none() && self.is_request_due(now) {
+            // What there was to say is out of date: the newcomer waits for the answer.
+            self.published = None;
+            self.update = None;
         }
     }
 
@@ -226,6 +227,11 @@ impl Schedule {
         let reported_just_now = self
             .last_rejection
             .is_some_and(|last| !Deadline::after(last, self.policy.floor).is_reached(now));
+        if let Some(held) = &mut self.held
+            && is_current
+        {
+            held.is_rejected = true;
+        }
         if is_current && !reported_just_now && self.in_flight.is_none() {
             self.last_rejection = Some(now);
             self.floor = None;
@@ -267,6 +273,14 @@ impl Schedule {
         self.in_flight.is_some() || (self.subscribed && self.is_request_due(now))
     }
 
+    /// Whether the credentials that are held are as good as any: valid, not rejected, and with no
+    /// less of their life left than the steady state leaves.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|held| {
+            !held.is_expired(now) && !held.is_rejected && !held.fresh_until.is_reached(now)
+        })
+    }
+
     /// The request was answered, or failed. Ignored if none was in flight.
     pub fn answered(&mut self, now: Timestamp, answer: Result<Answer, Unavailable>) {
         let Some(sent) = self.in_flight.take() else { return };
@@ -280,6 +294,11 @@ impl Schedule {
         let Answer { server, ttl } = answer;
         let ttl = ttl.min(MAX_TTL);
         let expires = (!ttl.is_zero()).then(|| Deadline::after(sent, ttl));
+        let fresh_for = match expires {
+            Some(_) => ttl.mul_f64(self.policy.refresh_at + self.policy.jitter),
+            None => self.policy.retry_max,
+        };
+        let fresh_until = Deadline::after(sent, fresh_for);
 
         self.spread |= self.failures >= OUTAGE;
         self.failures = 0;
@@ -289,11 +308,12 @@ impl Schedule {
 
         match &mut self.held {
             Some(held) if held.server == server => {
-                held.expires = expires;
                 held.server.extend(expires);
+                (held.expires, held.fresh_until) = (expires, fresh_until);
             }
             held => {
-                *held = Some(Held { server: server.expiring(expires), expires });
+                let server = server.expiring(expires);
+                *held = Some(Held { server, expires, fresh_until, is_rejected: false });
             }
         }
         self.withdraw_expired(now);
@@ -381,8 +401,8 @@ impl Schedule {
         self.update.take()
     }
 
-    /// Whether there is nothing to say yet: the first request is not answered.
-    pub fn is_waiting_for_first_outcome(&self) -> bool {
+    /// Whether there is nothing to say until the next answer.
+    pub fn is_waiting_for_outcome(&self) -> bool {
         self.published.is_none()
     }
 

@@ -2,20 +2,21 @@
 
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use eyeball::{SharedObservable, Subscriber};
 use futures_core::Stream;
 use futures_util::{FutureExt, future::Fuse};
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     task::JoinHandle,
     time::{sleep_until, timeout},
 };
+use tokio_stream::wrappers::WatchStream;
 use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::{
@@ -55,7 +56,7 @@ struct Shared {
     request_timeout: Duration,
     inner: Mutex<Inner>,
     /// `None` until the first outcome is known.
-    states: SharedObservable<Option<TurnState>>,
+    states: watch::Sender<Option<TurnState>>,
     /// Wakes the task: something happened that may change what is due.
     changed: Arc<Notify>,
     /// Wakes those who wait for the answer to a request.
@@ -110,7 +111,7 @@ impl TurnServiceBuilder {
                     subscribers: 0,
                     task: None,
                 }),
-                states: SharedObservable::new(None),
+                states: watch::Sender::new(None),
                 changed: Arc::default(),
                 answered: Notify::new(),
             }),
@@ -146,13 +147,15 @@ impl TurnService {
     /// Outside of a tokio runtime, like [`tokio::spawn`].
     pub fn subscribe(&self) -> TurnStates {
         let subscription = Subscription::new(&self.shared);
-        TurnStates { states: self.shared.states.subscribe_reset(), subscription }
+        TurnStates { states: WatchStream::new(self.shared.states.subscribe()), subscription }
     }
 
     /// Valid credentials: those that are held, or else those that the homeserver answers now.
     ///
-    /// Asks only if a request is due: if the homeserver just failed to answer, or said that it has
-    /// no TURN server, that is the answer here too, until it is time to ask again.
+    /// What is held is returned at once as long as more than a quarter of its life is left, and no
+    /// TURN server rejected it. Else the homeserver is asked first, if a request is due; what is
+    /// held is the answer if that fails. And if the homeserver just failed to answer, or said that
+    /// it has no TURN server, then that is the answer here too, until it is time to ask again.
     ///
     /// # Errors
     ///
@@ -167,7 +170,9 @@ impl TurnService {
     /// May be dropped at any await. The answer to a request that was sent is kept for the next
     /// caller.
     pub async fn get(&self) -> Result<TurnServer, Unavailable> {
-        if let Some(TurnState::Available(server)) = self.shared.catch_up() {
+        if self.shared.is_fresh()
+            && let Some(TurnState::Available(server)) = self.shared.catch_up()
+        {
             return Ok(server);
         }
 
@@ -175,19 +180,21 @@ impl TurnService {
         loop {
             let mut answered = pin!(self.shared.answered.notified());
             answered.as_mut().enable();
-            match (self.shared.catch_up(), self.shared.is_asking()) {
-                (Some(TurnState::Available(server)), _) => return Ok(server),
-                (_, true) => answered.await,
-                (Some(TurnState::Unavailable(why)), false) => return Err(why),
-                (None, false) => return Err(Unavailable::new(UnavailableReason::Expired)),
+            if self.shared.is_fresh() || !self.shared.is_asking() {
+                return self.shared.catch_up().map_or_else(
+                    || Err(Unavailable::new(UnavailableReason::Expired)),
+                    TurnState::into,
+                );
             }
+            answered.await;
         }
     }
 
     /// Asks now: the network changed, or the app resumed.
     ///
-    /// Does nothing while a request is in flight, within 10 s of the last success, while the
-    /// homeserver's `retry_after` runs, or while nobody is subscribed. May be called at any rate.
+    /// Does nothing while a request is in flight, within 10 s of the last success, or while the
+    /// homeserver's `retry_after` runs. While nobody is subscribed, it is the next subscriber for
+    /// whom the homeserver is asked. May be called at any rate.
     pub fn refresh(&self) {
         self.shared.tell(|schedule, now| schedule.refresh(now));
     }
@@ -195,7 +202,8 @@ impl TurnService {
     /// The TURN server rejected these credentials, for instance with 401 to an Allocate request
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
-    /// If they are the current ones, asks for others now; at most once per 10 s. If the homeserver
+    /// If they are the current ones, asks for others now, or for the next subscriber or
+    /// [`get`](Self::get); at most once per 10 s. If the homeserver
     /// answers the same ones again, as one that derives them from the time of day does within a
     /// second, subscribers are not woken.
     pub fn report_rejected(&self, server: &TurnServer) {
@@ -238,19 +246,29 @@ impl Shared {
         self.changed.notify_one();
     }
 
-    /// Under the lock, so that an older state never follows a newer one.
-    fn publish(&self, inner: &mut Inner, now: Timestamp) {
-        if let Some(state) = inner.schedule.take_update(now) {
+    /// Under the lock, so that an older state never follows a newer one. Returns whether there was
+    /// something to publish.
+    fn publish(&self, inner: &mut Inner, now: Timestamp) -> bool {
+        let update = inner.schedule.take_update(now);
+        let is_update = update.is_some();
+        if let Some(state) = update {
             debug!(?state, "TURN credentials changed");
-            self.states.set(Some(state));
+            self.states.send_replace(Some(state));
         }
+        is_update
     }
 
     /// Withdraws what expired while the timers stood still, and returns what is left.
     fn catch_up(&self) -> Option<TurnState> {
         let mut inner = self.lock();
-        self.publish(&mut inner, self.clock.now());
-        self.states.get()
+        if self.publish(&mut inner, self.clock.now()) {
+            self.changed.notify_one();
+        }
+        self.states.borrow().clone()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.lock().schedule.is_fresh(self.clock.now())
     }
 
     fn is_asking(&self) -> bool {
@@ -284,12 +302,13 @@ impl Shared {
     fn ensure_task(self: &Arc<Self>, inner: &mut Inner) {
         match &inner.task {
             Some(task) if !task.is_finished() => return,
-            // It went down with its runtime, or with a source that panicked.
-            Some(_) => inner.schedule.answered(
-                self.clock.now(),
-                Err(Unavailable::new(UnavailableReason::Unreachable)
-                    .with_detail("the request was abandoned")),
-            ),
+            // It went down with its runtime.
+            Some(_) => {
+                let abandoned = Unavailable::new(UnavailableReason::Unreachable)
+                    .with_detail("the request was abandoned");
+                inner.schedule.answered(self.clock.now(), Err(abandoned));
+                self.answered.notify_waiters();
+            }
             None => {}
         }
         let task = keep_fresh(
@@ -344,10 +363,14 @@ async fn ask(
     source: &dyn TurnServerSource,
     request_timeout: Duration,
 ) -> Result<Answer, Unavailable> {
-    timeout(request_timeout, source.fetch()).await.unwrap_or_else(|_elapsed| {
-        Err(Unavailable::new(UnavailableReason::Unreachable)
-            .with_detail(format!("no answer within {request_timeout:?}")))
-    })
+    let failed = |detail| Err(Unavailable::new(UnavailableReason::Unreachable).with_detail(detail));
+    // A source that panics must not take the subscribers down with it.
+    let fetch = AssertUnwindSafe(async { source.fetch().await }).catch_unwind();
+    match timeout(request_timeout, fetch).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panic)) => failed("the source panicked".to_owned()),
+        Err(_elapsed) => failed(format!("no answer within {request_timeout:?}")),
+    }
 }
 
 async fn sleep_until_or_forever(wakeup: Option<Instant>) {
@@ -370,8 +393,8 @@ impl Subscription {
         inner.subscribers += 1;
         let now = shared.clock.now();
         inner.schedule.subscribe(now);
-        if inner.subscribers == 1 && inner.schedule.is_waiting_for_first_outcome() {
-            shared.states.set(None);
+        if inner.schedule.is_waiting_for_outcome() {
+            shared.states.send_replace(None);
         }
         shared.publish(&mut inner, now);
         drop(inner);
@@ -397,8 +420,7 @@ impl Drop for Subscription {
 /// It never ends. Whoever is slow to poll it misses states in between, never the newest; and is
 /// never handed credentials that have expired in the meantime.
 pub struct TurnStates {
-    // Dropped first: the subscription may be what keeps the observable.
-    states: Subscriber<Option<TurnState>>,
+    states: WatchStream<Option<TurnState>>,
     subscription: Subscription,
 }
 

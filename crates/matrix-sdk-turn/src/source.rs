@@ -92,7 +92,8 @@ enum IceScheme {
 }
 
 impl IceScheme {
-    /// What kind of ICE server a URI of RFC 7064 or RFC 7065 names: `scheme:host[:port][?query]`.
+    /// What kind of ICE server a URI of RFC 7064 or RFC 7065 names: `scheme:host[:port]`, for TURN
+    /// with `?transport=udp` or `?transport=tcp`.
     fn of(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.split_once(':')?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
@@ -100,7 +101,12 @@ impl IceScheme {
             "turn" | "turns" => Self::Turn,
             _ => return None,
         };
-        let authority = rest.split_once('?').map_or(rest, |(authority, _query)| authority);
+        let (authority, query) = rest.split_once('?').map_or((rest, None), |(a, q)| (a, Some(q)));
+        let is_query = match (scheme, query) {
+            (_, None) => true,
+            (Self::Stun, Some(_)) => false,
+            (Self::Turn, Some(query)) => matches!(query, "transport=udp" | "transport=tcp"),
+        };
         let (host, port) = match authority.strip_prefix('[') {
             Some(ipv6) => ipv6.split_once(']')?,
             None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
@@ -109,7 +115,8 @@ impl IceScheme {
         let is_port = port.is_empty()
             || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok_and(|p| p != 0));
 
-        (!host.is_empty() && host.chars().all(is_host_char) && is_port).then_some(scheme)
+        (!host.is_empty() && host.chars().all(is_host_char) && is_port && is_query)
+            .then_some(scheme)
     }
 }
 

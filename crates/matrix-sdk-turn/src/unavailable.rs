@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+#[cfg(feature = "widget")]
 use serde::Serialize;
 
 /// Why there are no TURN credentials right now.
@@ -59,7 +60,7 @@ pub struct MatrixError {
     /// The `error`: a message for people, in the homeserver's words.
     pub message: String,
     /// The standard error response, as it goes into a widget's `matrix_api_error`.
-    pub(crate) response: serde_json::Value,
+    pub response: serde_json::Value,
 }
 
 /// The longest piece of text from outside that is kept: a homeserver's error page is no message.
@@ -81,7 +82,8 @@ impl MatrixError {
     }
 
     /// The same error, with the further fields that the homeserver's error response had.
-    pub(crate) fn with_response(self, response: serde_json::Value) -> Self {
+    #[must_use]
+    pub fn with_response(self, response: serde_json::Value) -> Self {
         Self { response, ..self }
     }
 }

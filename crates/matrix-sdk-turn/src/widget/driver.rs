@@ -28,7 +28,8 @@ use tracing::{Instrument, debug_span};
 use super::sdk::{Sending, SentAtOnce as _, SentOncePolled as _};
 use super::{
     capability::{CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability},
-    machine::{Disposition, Machine, concerns_us_from_widget, concerns_us_to_widget},
+    machine::{Disposition, Machine},
+    message::{FROM_WIDGET, TO_WIDGET},
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -77,10 +78,15 @@ impl TurnWidgetDriver {
     ///
     /// As the SDK's: without saying why.
     ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, like [`tokio::spawn`].
+    ///
     /// # Cancel safety
     ///
-    /// Dropping the future disconnects the widget: it stops whatever was started for it, and
-    /// releases its subscription to the credentials.
+    /// Dropping the future disconnects the widget, and releases its subscription to the
+    /// credentials. (A task of the SDK's, which waits for messages of the widget's, ends with the
+    /// last handle.)
     #[allow(clippy::result_unit_err, reason = "it is the SDK's")]
     pub async fn run(
         self,
@@ -199,7 +205,7 @@ impl Shared {
         if self.closed.load(Ordering::Acquire) {
             return false;
         }
-        if concerns_us_from_widget(&message) {
+        if FROM_WIDGET.are_in(&message) {
             let disposition =
                 self.with_machine(|machine, now| machine.on_message_from_widget(now, &message));
             self.changed.notify_one();
@@ -221,7 +227,7 @@ impl Shared {
                     }
                 }
                 message = self.sdk.recv() => return match message {
-                    Some(message) if concerns_us_to_widget(&message) => {
+                    Some(message) if TO_WIDGET.are_in(&message) => {
                         Some(self.with_machine(|machine, _| machine.on_message_to_widget(message)))
                     }
                     Some(message) => Some(message),

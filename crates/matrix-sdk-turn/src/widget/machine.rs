@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::{
     capability::{API_VERSION, TURN_SERVERS},
     message::{
-        self, Api, CapabilitiesResponse, Envelope, NotifyCapabilities, SupportedVersions,
+        Api, CapabilitiesResponse, Envelope, NotifyCapabilities, SupportedVersions,
         append_to_arrays, error_response, success_response, unavailable_response, update_request,
     },
 };
@@ -31,11 +31,9 @@ const UPDATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// As many as the SDK leaves unanswered.
 const MAX_PENDING_WATCHES: usize = 15;
 
-/// A client that receives its messages leaves none of these.
+/// A client that receives its messages leaves none of these. A response repeats its request, which
+/// is no larger than the messages that are looked at.
 const MAX_QUEUED_RESPONSES: usize = 64;
-
-/// A response repeats its request, so this times the above is the most that is held.
-const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 const WATCH: &str = "watch_turn_servers";
 const UNWATCH: &str = "unwatch_turn_servers";
@@ -54,6 +52,8 @@ pub(crate) enum Disposition {
 pub(crate) struct Machine {
     widget_id: String,
     empty_update_when_unavailable: bool,
+    /// A page said that its content has loaded.
+    has_loaded: bool,
     negotiation: Negotiation,
     watch: Watch,
     /// The newest state since somebody wants them.
@@ -109,6 +109,7 @@ impl Machine {
         Self {
             widget_id: widget_id.to_owned(),
             empty_update_when_unavailable,
+            has_loaded: false,
             negotiation: Negotiation::NotYet,
             watch: Watch::No,
             state: None,
@@ -223,9 +224,7 @@ impl Machine {
         request: &str,
         serve: fn(&mut Self, Timestamp, &str),
     ) -> Disposition {
-        if request.len() > MAX_REQUEST_BYTES {
-            warn!(bytes = request.len(), "dropping an oversized TURN request of the widget's");
-        } else if self.responses.len() >= MAX_QUEUED_RESPONSES {
+        if self.responses.len() >= MAX_QUEUED_RESPONSES {
             warn!("dropping a TURN request of the widget's: its responses are not received");
         } else {
             match &self.negotiation {
@@ -276,8 +275,13 @@ impl Machine {
         self.last_update = None;
     }
 
-    /// Whoever sent the requests that are pending is gone, and so is the update in flight.
     fn on_page_loaded(&mut self) {
+        // A widget that does not wait for its content may watch before it says so.
+        let is_reload = std::mem::replace(&mut self.has_loaded, true);
+        if !is_reload {
+            return;
+        }
+        // Whoever sent the requests that are pending is gone, and so is the update in flight.
         self.watch = Watch::No;
         self.next_update = None;
         self.last_update = None;
@@ -412,17 +416,6 @@ impl Machine {
         self.stop_watching();
         self.state = None;
     }
-}
-
-/// What a message from the widget has to contain to be of interest.
-pub(crate) fn concerns_us_from_widget(message: &str) -> bool {
-    let words = [&message::TURN_SERVERS, &message::CONTENT_LOADED, &message::CAPABILITIES];
-    message::may_concern_us(message, &words)
-}
-
-/// What a message to the widget has to contain to be of interest.
-pub(crate) fn concerns_us_to_widget(message: &str) -> bool {
-    message::may_concern_us(message, &[&message::CAPABILITIES, &message::SUPPORTED_VERSIONS])
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use memchr::memmem::Finder;
+use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The fields that every message of the widget API has, and which tell whose it is.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Envelope<'m> {
     pub(crate) api: Api,
@@ -46,31 +46,38 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 impl<'m> Envelope<'m> {
     /// `None` for what is no message of the widget API.
     pub(crate) fn parse(message: &'m str) -> Option<Self> {
-        serde_json::from_str(message).ok()
+        // serde takes an array for a struct.
+        let is_object = message.trim_start().starts_with('{');
+        is_object.then(|| serde_json::from_str(message).ok()).flatten()
     }
 }
 
-/// Whether a message may concern us, told without parsing it: nearly none does.
-///
-/// May be wrong by saying yes. JSON can write any letter of a word as an escape, so a message with
-/// one of those is looked at.
-pub(crate) fn may_concern_us(message: &str, words: &[&LazyLock<Finder<'static>>]) -> bool {
-    static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
-    words.iter().chain([&&ESCAPE]).any(|word| word.find(message.as_bytes()).is_some())
+/// The largest message that is looked at; larger ones are not ours.
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
+
+/// Words of which one is in every message that concerns us. Nearly no other message has one, so it
+/// need not be parsed.
+pub(crate) struct Words(LazyLock<Option<AhoCorasick>>);
+
+impl Words {
+    pub(crate) fn are_in(&self, message: &str) -> bool {
+        message.len() <= MAX_BYTES && self.0.as_ref().is_none_or(|words| words.is_match(message))
+    }
 }
 
-/// Occurs in the names of the actions and of the capability.
-pub(crate) static TURN_SERVERS: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("turn_servers"));
-/// Occurs in the actions `capabilities` and `notify_capabilities`.
-pub(crate) static CAPABILITIES: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("capabilities"));
-/// The action of a page that has loaded.
-pub(crate) static CONTENT_LOADED: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("content_loaded"));
-/// The key in the response to `supported_api_versions`.
-pub(crate) static SUPPORTED_VERSIONS: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new("supported_versions"));
+/// JSON can write any letter of a word like this, so a message with it is looked at.
+const ESCAPE: &str = "\\u00";
+
+/// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
+/// `capabilities`.
+pub(crate) static FROM_WIDGET: Words = Words(LazyLock::new(|| {
+    AhoCorasick::new(["turn_servers", "content_loaded", "capabilities", ESCAPE]).ok()
+}));
+
+/// In messages to the widget: `capabilities` and `notify_capabilities`, and the response to
+/// `supported_api_versions`.
+pub(crate) static TO_WIDGET: Words =
+    Words(LazyLock::new(|| AhoCorasick::new(["capabilities", "supported_versions", ESCAPE]).ok()));
 
 /// The capabilities in a widget's response to `capabilities`.
 #[derive(Deserialize)]
@@ -230,11 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_word_may_concern_us() {
-        let words = [&TURN_SERVERS];
-        assert!(may_concern_us("watch_turn_servers", &words));
-        assert!(may_concern_us("watch_t\\u0075rn_servers", &words));
-        assert!(!may_concern_us("watch_birds", &words));
+    fn a_word_is_found_however_it_is_written() {
+        assert!(FROM_WIDGET.are_in("watch_turn_servers"));
+        assert!(FROM_WIDGET.are_in("watch_t\\u0075rn_servers"));
+        assert!(!FROM_WIDGET.are_in("watch_birds"));
+        assert!(TO_WIDGET.are_in("notify_capabilities"));
+        assert!(!TO_WIDGET.are_in("send_event"));
     }
 
     #[test]

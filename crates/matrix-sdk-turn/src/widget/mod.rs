@@ -8,9 +8,10 @@
 //! # Limits
 //!
 //! A widget is somebody else's program. Whatever it sends, at most this much is held for it:
-//! 15 unanswered `watch_turn_servers` requests, 64 responses that the client has not received yet,
-//! and one update. Requests beyond that, and TURN requests of more than 64 KiB, are dropped with a
-//! warning in the log.
+//! 15 `watch_turn_servers` requests that are not answered yet, 64 responses that the client has not
+//! received yet and then those to the 15, and one update. Requests beyond that are dropped, with a
+//! warning in the log. A message of more than 64 KiB is not looked at: it goes to the SDK, which
+//! refuses what it does not know.
 
 mod capability;
 mod driver;
