@@ -194,9 +194,10 @@ impl Schedule {
         {
             self.next_request = NextRequest::Now;
         }
-        self.subscribed = true;
+        let is_first = !std::mem::replace(&mut self.subscribed, true);
         self.withdraw_expired(now);
-        if self.held.is_none() && self.is_request_due(now) {
+        let others_know = is_first || self.update.is_none();
+        if self.held.is_none() && self.is_request_due(now) && others_know {
             // What there was to say is out of date: the newcomer waits for the answer.
             self.published = None;
             self.update = None;
@@ -286,7 +287,7 @@ impl Schedule {
         let Some(sent) = self.in_flight.take() else { return };
         match answer {
             Ok(answer) => self.accept(now, sent, answer),
-            Err(why) => self.fail(now, why),
+            Err(why) => self.fail(now, sent, why),
         }
     }
 
@@ -313,13 +314,12 @@ impl Schedule {
             }
             held => {
                 let server = server.expiring(expires);
+                let state = TurnState::Available(server.clone());
                 *held = Some(Held { server, expires, fresh_until, is_rejected: false });
+                self.publish(state);
             }
         }
         self.withdraw_expired(now);
-        if let Some(held) = &self.held {
-            self.publish(TurnState::Available(held.server.clone()));
-        }
     }
 
     fn next_refresh(&mut self, now: Timestamp, sent: Timestamp, ttl: Duration) -> Deadline {
@@ -342,13 +342,14 @@ impl Schedule {
         Deadline::after(sent, ttl.mul_f64(share))
     }
 
-    fn fail(&mut self, now: Timestamp, why: Unavailable) {
+    fn fail(&mut self, now: Timestamp, sent: Timestamp, why: Unavailable) {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, RateLimited, Unreachable,
         };
 
         self.next_request = match why.reason() {
-            Unreachable | Expired => NextRequest::At(Deadline::after(now, self.retry_delay(now))),
+            // From when it was sent: a request that hung until it timed out was wait enough.
+            Unreachable | Expired => NextRequest::At(Deadline::after(sent, self.retry_delay(now))),
             RateLimited => {
                 // Later than asked by the usual delay, or all who were sent away come back at once.
                 let delay = self.retry_delay(now);
@@ -527,6 +528,49 @@ mod tests {
         schedule.take_update(Timestamp { wall: minute.wall + YEAR, ..minute });
         schedule.subscribe(minute);
         assert!(schedule.begin_request(minute), "there are no credentials, and none on their way");
+    }
+
+    #[test]
+    fn s06_one_more_subscriber_does_not_keep_the_others_from_learning_of_an_expiry() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(60));
+        schedule.take_update(now);
+
+        let woken = later(now, 3_600);
+        schedule.subscribe(woken);
+        assert!(matches!(schedule.take_update(woken), Some(TurnState::Unavailable(_))));
+    }
+
+    #[test]
+    fn s07_one_more_subscriber_after_5_minutes_waits_for_the_answer() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, Err(Unavailable::new(UnavailableReason::Forbidden)));
+        schedule.take_update(now);
+
+        schedule.subscribe(later(now, 299));
+        assert!(!schedule.is_waiting_for_outcome(), "it is told what is known");
+        let later = later(now, 300);
+        schedule.subscribe(later);
+        assert!(schedule.is_waiting_for_outcome());
+        assert!(schedule.begin_request(later));
+        schedule.answered(later, Err(Unavailable::new(UnavailableReason::Forbidden)));
+        assert!(schedule.take_update(later).is_some(), "though it is the same as before");
+    }
+
+    #[test]
+    fn s02_what_is_rejected_or_nearly_over_is_not_fresh() {
+        let (mut schedule, now) = subscribed();
+        assert!(!schedule.is_fresh(now));
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(1_000));
+        assert!(schedule.is_fresh(later(now, 700)));
+        assert!(!schedule.is_fresh(later(now, 720)));
+
+        let Some(TurnState::Available(server)) = schedule.take_update(now) else { panic!() };
+        schedule.report_rejected(now, &server);
+        assert!(!schedule.is_fresh(now));
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Shared {
                 return true;
             }
         }
-        Sending::new(self.sdk.send(message)).is_sent()
+        Sending::new(self.sdk.send(message)).succeeded()
     }
 
     async fn recv(&self) -> Option<String> {

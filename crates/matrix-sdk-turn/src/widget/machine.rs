@@ -269,7 +269,7 @@ impl Machine {
     }
 
     fn stop_watching(&mut self) {
-        self.answer_pending(|request| success_response(request));
+        self.answer_pending(success_response);
         self.watch = Watch::No;
         self.next_update = None;
         self.last_update = None;
@@ -326,7 +326,7 @@ impl Machine {
     }
 
     fn start_updates(&mut self) {
-        self.answer_pending(|request| success_response(request));
+        self.answer_pending(success_response);
         self.watch = Watch::Yes;
     }
 

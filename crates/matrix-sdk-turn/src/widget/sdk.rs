@@ -17,22 +17,22 @@ impl<T> Sending<T> {
 
 #[allow(dead_code, reason = "with matrix-sdk 0.18")]
 pub(super) trait SentAtOnce {
-    fn is_sent(self) -> bool;
+    fn succeeded(self) -> bool;
 }
 
 impl SentAtOnce for Sending<bool> {
-    fn is_sent(self) -> bool {
+    fn succeeded(self) -> bool {
         self.0 == Some(true)
     }
 }
 
 #[allow(dead_code, reason = "with matrix-sdk 0.19")]
 pub(super) trait SentOncePolled {
-    fn is_sent(self) -> bool;
+    fn succeeded(self) -> bool;
 }
 
 impl<F: Future<Output = bool>> SentOncePolled for &mut Sending<F> {
-    fn is_sent(self) -> bool {
+    fn succeeded(self) -> bool {
         // The channel has no bound, so the first poll sends.
         self.0.take().and_then(FutureExt::now_or_never) == Some(true)
     }
@@ -45,8 +45,8 @@ mod tests {
     #[test]
     fn either_return_type_is_understood() {
         for sent in [true, false] {
-            assert_eq!(Sending::new(sent).is_sent(), sent);
-            assert_eq!(Sending::new(async move { sent }).is_sent(), sent);
+            assert_eq!(Sending::new(sent).succeeded(), sent);
+            assert_eq!(Sending::new(async move { sent }).succeeded(), sent);
         }
     }
 }
