@@ -1,0 +1,262 @@
+//! A million clients that started in the same second, and what their homeserver sees of it.
+
+use std::{
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use matrix_sdk_turn::{
+    Answer, RefreshPolicy, Timestamp, TurnServer, Unavailable, UnavailableReason,
+    schedule::{Rng, Schedule},
+};
+
+use crate::histogram::Histogram;
+
+/// How long an answer takes: long enough that requests do not count as answered when sent.
+const LATENCY: Duration = Duration::from_millis(100);
+
+/// The share of the TTL that passes at least before a refresh that keeps its slot.
+const EARLIEST_SLOT: f64 = 0.7 - 2.0 / 3.0;
+
+/// A fleet, and what it goes through.
+#[derive(Clone, Copy, Debug)]
+pub struct Fleet {
+    /// How many clients there are.
+    pub clients: u32,
+    /// The TTL of the homeserver's credentials.
+    pub ttl: Duration,
+    /// How long it is watched for.
+    pub length: Duration,
+    /// When the homeserver refuses connections, and for how long.
+    pub outage: Option<(Duration, Duration)>,
+}
+
+impl Fleet {
+    fn is_down(&self, elapsed: Duration) -> bool {
+        self.outage.is_some_and(|(from, length)| elapsed >= from && elapsed - from < length)
+    }
+
+    /// Plays all clients, each on its own, on all cores. Returns how many requests were sent in
+    /// each second.
+    pub fn requests_per_second(&self) -> Vec<u32> {
+        self.histogram(|fleet, seed, sent| fleet.play_real(seed, sent))
+    }
+
+    /// The same with a restated schedule instead of the real one, to compare variants of it.
+    pub fn requests_per_second_restated(&self, restated: Restated) -> Vec<u32> {
+        self.histogram(move |fleet, seed, sent| fleet.play_restated(seed, restated, sent))
+    }
+
+    fn histogram(&self, play: impl Fn(&Self, u64, &mut Histogram) + Sync) -> Vec<u32> {
+        let seconds = self.length.as_secs() as usize;
+        let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+        let count = |nth: u32| {
+            let mut histogram = Histogram::new(seconds);
+            for seed in (nth..self.clients).step_by(threads as usize) {
+                play(self, u64::from(seed), &mut histogram);
+            }
+            histogram.into_seconds()
+        };
+        thread::scope(|scope| {
+            let count = &count;
+            let workers: Vec<_> = (0..threads).map(|nth| scope.spawn(move || count(nth))).collect();
+            let mut sum = vec![0; seconds];
+            for worker in workers {
+                let part = worker.join().unwrap_or_else(|why| std::panic::resume_unwind(why));
+                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            }
+            sum
+        })
+    }
+
+    /// The real schedule of one client. Wake-ups at which nothing is due are skipped: they change
+    /// nothing, as the tests show.
+    fn play_real(&self, seed: u64, sent: &mut Histogram) {
+        let origin = Timestamp { monotonic: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+        let at = |elapsed| Timestamp {
+            monotonic: origin.monotonic + elapsed,
+            wall: origin.wall + elapsed,
+        };
+        let server = TurnServer::new(vec!["stun:turn.example.org".to_owned()], "", "");
+        let answer = Answer::new(server, self.ttl);
+
+        let mut rng = Rng::with_seed(seed);
+        let mut elapsed = Duration::from_secs_f64(rng.f64());
+        let mut schedule = Schedule::new(RefreshPolicy::default(), rng);
+        schedule.subscribe(at(elapsed));
+        while elapsed < self.length {
+            let mut now = at(elapsed);
+            if schedule.begin_request(now) {
+                sent.count(elapsed.as_secs());
+                let down = self.is_down(elapsed);
+                elapsed += LATENCY;
+                now = at(elapsed);
+                schedule.answered(
+                    now,
+                    if down {
+                        Err(Unavailable::new(UnavailableReason::Unreachable))
+                    } else {
+                        answer.clone()
+                    },
+                );
+            }
+            schedule.take_update(now);
+            let Some(due) = schedule.next_due(now) else { return };
+            elapsed += due;
+        }
+    }
+
+    fn play_restated(&self, seed: u64, restated: Restated, sent: &mut Histogram) {
+        let mut rng = Rng::with_seed(seed);
+        let mut uniform = |(low, high): (f64, f64)| rng.f64().mul_add(high - low, low);
+        let ttl = self.ttl.as_secs_f64();
+        let mut elapsed = uniform((0.0, 1.0));
+        let mut answered = elapsed;
+        let mut spreads = true;
+        let mut failures = 0;
+        let mut first_failure = 0.0;
+        loop {
+            let now = Duration::from_secs_f64(elapsed);
+            if now >= self.length {
+                return;
+            }
+            sent.count(now.as_secs());
+            let latency = LATENCY.as_secs_f64();
+            if self.is_down(now) {
+                let expired = elapsed > answered + ttl;
+                let most = if expired { 10.0 } else { 60.0 };
+                if failures == 0 {
+                    first_failure = elapsed;
+                }
+                elapsed += latency + uniform((0.0, f64::powi(2.0, failures).min(most)));
+                failures += 1;
+            } else {
+                let recovered = std::mem::take(&mut failures) >= 3;
+                spreads |= recovered && restated.after_outage == AfterOutage::Spread;
+                answered = elapsed;
+                if std::mem::take(&mut spreads) {
+                    elapsed += ttl * uniform(restated.first_refresh);
+                    continue;
+                }
+                let share = uniform((2.0 / 3.0 - 0.05, 2.0 / 3.0 + 0.05));
+                if recovered && restated.after_outage == AfterOutage::KeepSlot {
+                    // The next slot that is not over, or next to over.
+                    let mut slot = first_failure;
+                    while slot + ttl * share < elapsed + ttl * EARLIEST_SLOT {
+                        slot += ttl * 2.0 / 3.0;
+                    }
+                    elapsed = slot;
+                }
+                elapsed += ttl * share;
+            }
+        }
+    }
+}
+
+/// The schedule's refresh and retry rules in a few lines, with what it could do otherwise. Without
+/// the faster retry from the moment of expiry on.
+#[derive(Clone, Copy, Debug)]
+pub struct Restated {
+    /// The share of the TTL into which the first refresh falls.
+    pub first_refresh: (f64, f64),
+    /// When the first refresh after three failures in a row is due.
+    pub after_outage: AfterOutage,
+}
+
+/// When the first refresh after an outage is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterOutage {
+    /// As ever: after 2/3 of the TTL.
+    AsEver,
+    /// As after a start.
+    Spread,
+    /// When it would have been due had the first request of the outage been answered.
+    KeepSlot,
+}
+
+/// What a homeserver sees during some time.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Requests per second in the mean.
+    pub mean: f64,
+    /// Requests in the worst second.
+    pub peak: u32,
+    /// Requests per second in the worst whole minute.
+    pub peak_minute: f64,
+}
+
+impl Load {
+    /// Of these seconds.
+    pub fn of(seconds: &[u32]) -> Self {
+        let sum = |seconds: &[u32]| seconds.iter().map(|n| f64::from(*n)).sum::<f64>();
+        Self {
+            mean: sum(seconds) / seconds.len().max(1) as f64,
+            peak: seconds.iter().copied().max().unwrap_or(0),
+            peak_minute: seconds.chunks_exact(60).map(sum).fold(0.0, f64::max) / 60.0,
+        }
+    }
+}
+
+/// The peak to expect of `seconds` seconds with `mean` requests each, if every client picked its
+/// moments at random and without regard to any other: what no schedule without a coordinator beats.
+pub fn poisson_peak(mean: f64, seconds: usize) -> u32 {
+    // The least `k` that is exceeded in less than one of two such spans.
+    let allowed = 0.5 / seconds.max(1) as f64;
+    let most = (mean + 20.0 * mean.sqrt() + 50.0) as u32;
+    let mut log_probability = -mean;
+    let probabilities: Vec<f64> = (0..=most)
+        .map(|k| {
+            if k > 0 {
+                log_probability += mean.ln() - f64::from(k).ln();
+            }
+            log_probability.exp()
+        })
+        .collect();
+    let mut beyond = 0.0;
+    for k in (0..=most).rev() {
+        beyond += probabilities[k as usize];
+        if beyond > allowed {
+            return k;
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_fleet_that_started_together_asks_evenly_from_the_second_ttl_on() {
+        let fleet = Fleet { clients: 20_000, ttl: HOUR, length: 12 * HOUR, outage: None };
+        let minutes: Vec<u32> =
+            fleet.requests_per_second().chunks(60).map(|minute| minute.iter().sum()).collect();
+        let load = Load::of(&minutes[60..]);
+        assert!((load.mean / 60.0 - 1.5 * 20_000.0 / 3600.0).abs() < 0.2, "{load:?}");
+        assert!(f64::from(load.peak) < 1.25 * load.mean, "{load:?}");
+    }
+
+    #[test]
+    fn the_restated_schedule_is_the_real_one() {
+        let fleet = Fleet {
+            clients: 2_000,
+            ttl: HOUR,
+            length: 12 * HOUR,
+            outage: Some((6 * HOUR, HOUR / 3)),
+        };
+        let restated =
+            Restated { first_refresh: (0.7 - 2.0 / 3.0, 0.7), after_outage: AfterOutage::Spread };
+        let real = Load::of(&fleet.requests_per_second()).mean;
+        let restated = Load::of(&fleet.requests_per_second_restated(restated)).mean;
+        assert!((real / restated - 1.0).abs() < 0.02, "{real} {restated}");
+    }
+
+    #[test]
+    fn the_peak_of_poisson_is_as_in_the_books() {
+        // P(X > 5) = 0.0006, P(X > 4) = 0.0037 for a mean of 1.
+        assert_eq!(poisson_peak(1.0, 500), 5);
+        assert!((500..540).contains(&poisson_peak(416.7, 600_000)));
+    }
+}

@@ -1,0 +1,65 @@
+//! Counts by the second, fast.
+
+/// Seconds that are counted together: their counters fit into a processor's nearest cache.
+const STRETCH: usize = 1 << 12;
+
+/// How many are gathered before they are counted.
+const GATHERED: usize = 1 << 10;
+
+/// How often something happened in each second of a week.
+///
+/// Each client strides through the whole week, and no cache holds a counter per second of it: so
+/// they are gathered by stretches of time first.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    seconds: Vec<u32>,
+    gathered: Vec<Vec<u16>>,
+}
+
+impl Histogram {
+    /// Of so many seconds.
+    pub(crate) fn new(seconds: usize) -> Self {
+        let stretches = seconds.div_ceil(STRETCH);
+        Self { seconds: vec![0; seconds], gathered: vec![Vec::with_capacity(GATHERED); stretches] }
+    }
+
+    /// It happened in this second. Ignored if that is beyond the last one.
+    pub(crate) fn count(&mut self, second: u64) {
+        let second = second as usize;
+        if second >= self.seconds.len() {
+            return;
+        }
+        let stretch = second / STRETCH;
+        self.gathered[stretch].push((second % STRETCH) as u16);
+        if self.gathered[stretch].len() == GATHERED {
+            self.settle(stretch);
+        }
+    }
+
+    fn settle(&mut self, stretch: usize) {
+        let counters = &mut self.seconds[stretch * STRETCH..];
+        for second in self.gathered[stretch].drain(..) {
+            counters[usize::from(second)] += 1;
+        }
+    }
+
+    /// The counts, one per second.
+    pub(crate) fn into_seconds(mut self) -> Vec<u32> {
+        (0..self.gathered.len()).for_each(|stretch| self.settle(stretch));
+        self.seconds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_every_second_as_often_as_it_was_told() {
+        let mut histogram = Histogram::new(10_000);
+        for second in (0..3_000_000_u64).map(|n| n * 7 % 12_000) {
+            histogram.count(second);
+        }
+        assert_eq!(histogram.into_seconds(), [250; 10_000]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Three clocks: the true time, the monotonic one, and the one on the wall.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use matrix_sdk_turn::Timestamp;
+
+/// Virtual time. The true time only goes on; the monotonic clock stands still while the machine
+/// sleeps; the wall clock goes on, and is set by whoever likes to.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualClock {
+    elapsed: Duration,
+    now: Timestamp,
+}
+
+/// How somebody sets the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WallShift {
+    /// Ahead by this much.
+    Forward(Duration),
+    /// Back by this much.
+    Back(Duration),
+    /// To 1970-01-01, as machines without a battery start.
+    Epoch,
+}
+
+impl VirtualClock {
+    /// Starts at `wall` on the wall clock.
+    pub fn new(wall: SystemTime) -> Self {
+        // Only differences count, so where the monotonic clock starts changes nothing.
+        let now = Timestamp { monotonic: Instant::now(), wall };
+        Self { elapsed: Duration::ZERO, now }
+    }
+
+    /// What the machine's two clocks say.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The true time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Time passes, and the machine is awake.
+    pub fn advance(&mut self, span: Duration) {
+        self.now.monotonic += span;
+        self.sleep(span);
+    }
+
+    /// Time passes, and the machine sleeps.
+    pub fn sleep(&mut self, span: Duration) {
+        self.elapsed += span;
+        self.now.wall += span;
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn set_wall(&mut self, shift: WallShift) {
+        self.now.wall = match shift {
+            WallShift::Forward(span) => self.now.wall + span,
+            WallShift::Back(span) => self.now.wall - span,
+            WallShift::Epoch => SystemTime::UNIX_EPOCH,
+        };
+    }
+}

@@ -1,0 +1,156 @@
+//! Scripts out of seeds.
+
+use std::time::{Duration, SystemTime};
+
+use fastrand::Rng;
+
+use super::{
+    clock::WallShift,
+    homeserver::{Phase, ReplyKind},
+    script::{Event, Outage, Script},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Some TTLs that exist, and some that should not.
+const TTLS: [u64; 12] = [0, 1, 7, 12, 20, 30, 60, 300, 3_600, 86_400, 2_592_001, u64::MAX];
+
+/// The script of a seed: in one of four an outage and nothing else, else anything.
+pub fn from_seed(seed: u64) -> Script {
+    let mut rng = Rng::with_seed(seed);
+    if rng.u8(..4) == 0 { one_outage(seed, &mut rng) } else { anything(seed, &mut rng) }
+}
+
+/// Up to `most`, and more often short than long.
+fn up_to(rng: &mut Rng, most: Duration) -> Duration {
+    most.mul_f64(rng.f64().powi(3))
+}
+
+fn one_outage(seed: u64, rng: &mut Rng) -> Script {
+    let ttl = Duration::from_secs_f64(30.0 * 400_f64.powf(rng.f64()));
+    let begins = ttl.mul_f64(1.0 + 2.0 * rng.f64());
+    let length = ttl.mul_f64(1.5 * rng.f64().powi(2)).min(HOUR);
+    let hangs = rng.bool();
+    let failure = if hangs { super::REQUEST_TIMEOUT } else { up_to(rng, 2 * SECOND) };
+
+    let healthy = Phase::healthy(Duration::ZERO, ttl);
+    let kind = match rng.u8(..3) {
+        _ if hangs => ReplyKind::Hang,
+        0 => ReplyKind::HttpError,
+        _ => ReplyKind::NetworkError,
+    };
+    let outage = Phase {
+        from: begins,
+        latency: (failure, failure),
+        mix: vec![(kind, 1.0)],
+        ..healthy.clone()
+    };
+    let recovered = Phase { from: begins + length, ..healthy.clone() };
+    let latency = healthy.latency.1;
+    let script = Script::healthy(seed, ttl, begins + length + ttl + MINUTE);
+    Script {
+        phases: vec![healthy, outage, recovered],
+        outage: Some(Outage { length, failure, latency }),
+        ..script
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn anything(seed: u64, rng: &mut Rng) -> Script {
+    let mut length = [20 * MINUTE, HOUR, 3 * HOUR][rng.usize(..3)];
+    let mut phases: Vec<_> = (0..rng.usize(1..6)).map(|_| phase(rng, length)).collect();
+    phases[0].from = Duration::ZERO;
+    phases.sort_by_key(|phase| phase.from);
+
+    let mut events = Vec::new();
+    for _ in 0..rng.usize(..25) {
+        let at = length.mul_f64(rng.f64());
+        let event = event(rng);
+        // Some call too often, and all at once.
+        let times = if rng.u8(..8) == 0 { rng.usize(2..20) } else { 1 };
+        let gap = up_to(rng, 5 * SECOND);
+        events.extend((0..times as u32).map(|n| (at + n * gap, event)));
+    }
+    if rng.u8(..4) > 0 {
+        events.push((Duration::ZERO, Event::Subscribe));
+    }
+    let ends_well = rng.bool();
+    if ends_well {
+        // Asleep for days, perhaps, before it all ends well.
+        let asleep: Duration = events
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::Sleep(span) => Some(*span),
+                _ => None,
+            })
+            .sum();
+        length = length + asleep + 2 * MINUTE;
+        phases.push(Phase::healthy(length, HOUR));
+        events.push((length, Event::Subscribe));
+        length += HOUR.mul_f64(1.25);
+    }
+    events.sort_by_key(|(at, _)| *at);
+
+    let wall = match rng.u8(..8) {
+        0 => SystemTime::UNIX_EPOCH,
+        _ => SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+    };
+    Script { seed, wall, phases, events, length, outage: None, ends_well }
+}
+
+fn phase(rng: &mut Rng, length: Duration) -> Phase {
+    let ttl = match rng.u8(..3) {
+        0 => up_to(rng, DAY),
+        _ => Duration::from_secs(TTLS[rng.usize(..TTLS.len())]),
+    };
+    let least = up_to(rng, 3 * SECOND);
+    let mut mix = vec![(ReplyKind::Credentials, rng.f64() * 2.0)];
+    for _ in 0..rng.usize(..4) {
+        mix.push((failure(rng), rng.f64()));
+    }
+    Phase {
+        from: length.mul_f64(rng.f64()),
+        ttl,
+        // Up to beyond the timeout.
+        latency: (least, least + up_to(rng, 10 * SECOND)),
+        rotation: [0.0, 0.5, 1.0][rng.usize(..3)],
+        mix,
+    }
+}
+
+fn failure(rng: &mut Rng) -> ReplyKind {
+    match rng.u8(..16) {
+        0..3 => ReplyKind::HttpError,
+        3..6 => ReplyKind::NetworkError,
+        6..9 => ReplyKind::Hang,
+        9 => ReplyKind::RateLimited(None),
+        10 => ReplyKind::RateLimited(Some(Duration::ZERO)),
+        11 => ReplyKind::RateLimited(Some(up_to(rng, HOUR))),
+        12 => ReplyKind::RateLimited(Some([YEAR, Duration::MAX][rng.usize(..2)])),
+        13 => [ReplyKind::NotConfigured, ReplyKind::Misconfigured][rng.usize(..2)],
+        14 => ReplyKind::Forbidden,
+        _ => ReplyKind::LoggedOut,
+    }
+}
+
+fn event(rng: &mut Rng) -> Event {
+    match rng.u8(..16) {
+        0..4 => Event::Subscribe,
+        4..7 => Event::Unsubscribe,
+        7..10 => Event::Refresh,
+        10..12 => Event::RejectCurrent,
+        12 => Event::RejectOthers,
+        13 => Event::Sleep(up_to(rng, DAY)),
+        _ => Event::SetWall(match rng.u8(..6) {
+            0 => WallShift::Epoch,
+            1 => WallShift::Back(YEAR),
+            2 => WallShift::Forward(YEAR),
+            3 | 4 => WallShift::Forward(up_to(rng, HOUR)),
+            _ => WallShift::Back(up_to(rng, HOUR)),
+        }),
+    }
+}

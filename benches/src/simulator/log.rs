@@ -1,0 +1,48 @@
+//! Prints a run, for whoever replays one.
+
+use std::fmt::Write;
+
+use matrix_sdk_turn::TurnState;
+
+use super::{
+    homeserver::ReplyKind,
+    run::{Moment, Note, Observer, Violation},
+};
+
+/// Writes a run down, one line per note.
+#[derive(Debug, Default)]
+pub struct Log {
+    lines: String,
+}
+
+impl Log {
+    /// What was written down.
+    pub fn lines(&self) -> &str {
+        &self.lines
+    }
+}
+
+impl Observer for Log {
+    fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation> {
+        let what = match note {
+            Note::Event(event) => format!("{event:?}"),
+            Note::Cleared => "    nothing to see until the answer".to_owned(),
+            Note::Sent => "  request".to_owned(),
+            Note::Answered(reply) => match (&reply.kind, &reply.credentials) {
+                (ReplyKind::Credentials, Some((server, ttl))) => {
+                    format!("  answer: {}, TTL {ttl:?}", server.username())
+                }
+                (kind, _) => format!("  answer: {kind:?}"),
+            },
+            Note::Update(TurnState::Available(server)) => {
+                format!("    update: {}", server.username())
+            }
+            Note::Update(TurnState::Unavailable(why)) => format!("    update: {:?}", why.reason()),
+            // The thirty-second wake-ups would drown the rest.
+            Note::Waiting(_) => return Ok(()),
+            Note::End => "end".to_owned(),
+        };
+        let _ = writeln!(self.lines, "{:>14.3} s  {what}", moment.elapsed.as_secs_f64());
+        Ok(())
+    }
+}

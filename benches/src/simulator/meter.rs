@@ -1,0 +1,95 @@
+//! Adds up seconds and requests.
+
+use std::time::Duration;
+
+use super::{
+    run::{Moment, Note, Observer, Violation},
+    script::Event,
+};
+
+/// Measures a run from a moment on.
+///
+/// Truth is the homeserver's: credentials hold until their TTL after the request was sent has
+/// passed in true time, whatever the machine's clocks say.
+#[derive(Debug, Default)]
+pub struct Meter {
+    from: Duration,
+    /// Since when the state below holds.
+    since: Duration,
+    subscribers: usize,
+    sent_at: Duration,
+    /// Until when the credentials of the newest answer hold, and for how long they did at first.
+    newest: Option<(Duration, Duration)>,
+    holds_credentials: bool,
+    /// Seconds awake, subscribed, and after the first success, without valid credentials.
+    pub stale: Duration,
+    /// The least share of the TTL that was left, while awake and subscribed.
+    pub headroom: Option<f64>,
+    /// How many requests were sent.
+    pub requests: u64,
+    /// When each of them was sent, from the start of the run on.
+    pub request_times: Vec<Duration>,
+}
+
+impl Meter {
+    /// Measures everything that happens after `from`.
+    pub fn new(from: Duration) -> Self {
+        Self { from, ..Self::default() }
+    }
+
+    /// Adds what passed since the last note.
+    fn pass(&mut self, to: Duration) {
+        let since = std::mem::replace(&mut self.since, to).max(self.from);
+        let Some((expires, ttl)) = self.newest else { return };
+        if to <= since || self.subscribers == 0 {
+            return;
+        }
+        let valid = if self.holds_credentials {
+            expires.saturating_sub(since).min(to - since)
+        } else {
+            Duration::ZERO
+        };
+        let left = if self.holds_credentials { expires.saturating_sub(to) } else { Duration::ZERO };
+        self.stale += to - since - valid;
+        let headroom = left.as_secs_f64() / ttl.as_secs_f64();
+        self.headroom = Some(self.headroom.map_or(headroom, |least| least.min(headroom)));
+    }
+}
+
+impl Observer for Meter {
+    fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation> {
+        let elapsed = moment.elapsed;
+        match note {
+            // Nobody is there to be without credentials.
+            Note::Event(Event::Sleep(span)) => {
+                self.pass(elapsed.saturating_sub(*span));
+                self.since = elapsed;
+            }
+            _ => self.pass(elapsed),
+        }
+        match note {
+            Note::Event(Event::Subscribe) => self.subscribers += 1,
+            Note::Event(Event::Unsubscribe) => {
+                self.subscribers = self.subscribers.saturating_sub(1);
+            }
+            Note::Sent => {
+                self.sent_at = elapsed;
+                self.request_times.push(elapsed);
+                if elapsed >= self.from {
+                    self.requests += 1;
+                }
+            }
+            Note::Answered(reply) => {
+                if let Some((_, ttl)) = &reply.credentials
+                    && !ttl.is_zero()
+                {
+                    self.newest = Some((self.sent_at.saturating_add(*ttl), *ttl));
+                }
+            }
+            Note::Cleared => self.holds_credentials = false,
+            Note::Update(state) => self.holds_credentials = state.available().is_some(),
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! Plays a script to a client.
+
+use std::time::{Duration, Instant};
+
+use matrix_sdk_turn::{Timestamp, TurnState};
+
+use super::{
+    client::Client,
+    clock::VirtualClock,
+    homeserver::{Homeserver, Reply},
+    script::{Event, Script},
+};
+
+/// How long every client waits for an answer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More steps than this at one moment, and the client is going round in circles.
+const MOST_STEPS_AT_ONCE: u32 = 10_000;
+
+/// A moment of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The true time since the start.
+    pub elapsed: Duration,
+    /// What the machine's clocks say.
+    pub now: Timestamp,
+}
+
+/// What an [`Observer`] is told.
+#[derive(Debug)]
+pub enum Note<'a> {
+    /// Something happened on the client's side. Of a sleep: it is over.
+    Event(&'a Event),
+    /// What there was to see is out of date: subscribers see nothing until the next update.
+    Cleared,
+    /// A request is sent.
+    Sent,
+    /// It is answered, or ran into its timeout.
+    Answered(&'a Reply),
+    /// Subscribers see something else from now on.
+    Update(&'a TurnState),
+    /// The client has nothing more to do now, and set its timer.
+    Waiting(Option<Instant>),
+    /// The script is over.
+    End,
+}
+
+/// A rule that was broken: which, and how.
+pub type Violation = String;
+
+/// Somebody who watches a run.
+pub trait Observer {
+    /// Told everything, in order.
+    ///
+    /// # Errors
+    ///
+    /// Ends the run: a rule was broken.
+    fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation>;
+}
+
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation> {
+        self.0.note(moment, note)?;
+        self.1.note(moment, note)
+    }
+}
+
+impl<O: Observer> Observer for &mut O {
+    fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation> {
+        (**self).note(moment, note)
+    }
+}
+
+struct Run<'a, C, O> {
+    client: C,
+    observer: O,
+    clock: VirtualClock,
+    homeserver: Homeserver<'a>,
+    in_flight: Option<InFlight>,
+    subscribers: usize,
+    seen: Option<TurnState>,
+}
+
+struct InFlight {
+    /// When the answer arrives in true time, and what it is.
+    answer: Option<(Duration, Reply)>,
+    timeout: Instant,
+}
+
+/// Plays `script` to `client`, and tells `observer`.
+///
+/// # Errors
+///
+/// What the observer found to be broken.
+pub fn run(script: &Script, client: impl Client, observer: impl Observer) -> Result<(), Violation> {
+    let mut run = Run {
+        client,
+        observer,
+        clock: VirtualClock::new(script.wall),
+        homeserver: Homeserver::new(&script.phases, script.seed),
+        in_flight: None,
+        subscribers: 0,
+        seen: None,
+    };
+    let mut events = script.events.iter().peekable();
+    let mut steps_at_once = 0;
+    let mut wakeup = run.settle()?;
+
+    loop {
+        let now = run.clock.now().monotonic;
+        let elapsed = run.clock.elapsed();
+
+        let until = |at: Duration| at.saturating_sub(elapsed);
+        let until_timer = |at: Instant| at.saturating_duration_since(now);
+        let to_event = events.peek().map(|(at, _)| until(*at));
+        let to_answer = run.in_flight.as_ref().map(|request| {
+            let timeout = until_timer(request.timeout);
+            request.answer.as_ref().map_or(timeout, |(at, _)| until(*at).min(timeout))
+        });
+        let to_wakeup = wakeup.map(until_timer);
+        let to_end = until(script.length);
+        let span = [to_event, to_answer, to_wakeup].into_iter().flatten().min();
+
+        let Some(span) = span.filter(|span| *span < to_end) else {
+            run.clock.advance(to_end);
+            return run.note(&Note::End);
+        };
+        steps_at_once = if span.is_zero() { steps_at_once + 1 } else { 0 };
+        if steps_at_once > MOST_STEPS_AT_ONCE {
+            return Err("goes round in circles: no time passes any more".to_owned());
+        }
+        run.clock.advance(span);
+
+        if to_event == Some(span)
+            && let Some((_, event)) = events.next()
+        {
+            run.happen(event)?;
+            if matches!(event, Event::Sleep(_) | Event::SetWall(_)) {
+                // Nobody tells the client, and its timer runs on as it was set.
+                continue;
+            }
+        } else if to_answer == Some(span) {
+            run.answer()?;
+        }
+        // Else the timer went off.
+        wakeup = run.settle()?;
+    }
+}
+
+impl<C: Client, O: Observer> Run<'_, C, O> {
+    fn note(&mut self, note: &Note<'_>) -> Result<(), Violation> {
+        self.observer.note(Moment { elapsed: self.clock.elapsed(), now: self.clock.now() }, note)
+    }
+
+    /// Does what the shell does after each event, and returns what the timer is set to.
+    fn settle(&mut self) -> Result<Option<Instant>, Violation> {
+        let now = self.clock.now();
+        if let Some(update) = self.client.take_update(now) {
+            self.note(&Note::Update(&update))?;
+            self.seen = Some(update);
+        }
+        if self.client.begin_request(now) {
+            self.note(&Note::Sent)?;
+            let elapsed = self.clock.elapsed();
+            let answer =
+                self.homeserver.ask(elapsed).map(|(after, reply)| (elapsed + after, reply));
+            self.in_flight = Some(InFlight { answer, timeout: now.monotonic + REQUEST_TIMEOUT });
+        }
+        let wakeup = self.client.next_wakeup(now);
+        self.note(&Note::Waiting(wakeup))?;
+        Ok(wakeup)
+    }
+
+    fn answer(&mut self) -> Result<(), Violation> {
+        let Some(request) = self.in_flight.take() else { return Ok(()) };
+        let reply = match request.answer {
+            Some((at, reply)) if at <= self.clock.elapsed() => reply,
+            _ => Reply::timeout(),
+        };
+        self.note(&Note::Answered(&reply))?;
+        self.client.answered(self.clock.now(), reply);
+        Ok(())
+    }
+
+    fn happen(&mut self, event: &Event) -> Result<(), Violation> {
+        match event {
+            Event::Sleep(span) => self.clock.sleep(*span),
+            Event::SetWall(shift) => self.clock.set_wall(*shift),
+            _ => {}
+        }
+        self.note(&Note::Event(event))?;
+
+        let now = self.clock.now();
+        match event {
+            Event::Subscribe => {
+                self.subscribers += 1;
+                self.client.subscribe(now);
+                if self.subscribers == 1 && self.client.is_waiting_for_outcome() {
+                    self.seen = None;
+                    self.note(&Note::Cleared)?;
+                }
+            }
+            Event::Unsubscribe if self.subscribers > 0 => {
+                self.subscribers -= 1;
+                if self.subscribers == 0 {
+                    self.client.unsubscribe();
+                }
+            }
+            Event::Refresh => self.client.refresh(now),
+            Event::RejectCurrent => {
+                if let Some(server) = self.seen.as_ref().and_then(TurnState::available) {
+                    self.client.report_rejected(now, &server.clone());
+                }
+            }
+            Event::RejectOthers => {
+                let others = matrix_sdk_turn::TurnServer::new(Vec::new(), "nobody", "nothing");
+                self.client.report_rejected(now, &others);
+            }
+            Event::Unsubscribe | Event::Sleep(_) | Event::SetWall(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! What happens in a run.
+
+use std::time::{Duration, SystemTime};
+
+use super::{clock::WallShift, homeserver::Phase};
+
+/// Everything that happens in a run, and when, in true time since the start.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// What the homeserver and the client draw their luck from.
+    pub seed: u64,
+    /// What the wall clock shows at the start.
+    pub wall: SystemTime,
+    /// How the homeserver answers. The first phase begins at the start.
+    pub phases: Vec<Phase>,
+    /// What happens on the client's side, in order.
+    pub events: Vec<(Duration, Event)>,
+    /// When the run ends.
+    pub length: Duration,
+    /// Set if the script is one outage of an otherwise healthy homeserver and nothing else, so that
+    /// the bound on stale time can be told beforehand.
+    pub outage: Option<Outage>,
+    /// Set if the homeserver is healthy, and somebody subscribed, for long enough before the end
+    /// that there must be credentials.
+    pub ends_well: bool,
+}
+
+/// The one outage of a script.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+    /// How long it lasts.
+    pub length: Duration,
+    /// How long a request that is sent during it takes to fail, at most.
+    pub failure: Duration,
+    /// How long the request that ends it takes, at most.
+    pub latency: Duration,
+}
+
+/// What happens on the client's side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    /// Somebody subscribes, perhaps as one more.
+    Subscribe,
+    /// One subscriber leaves, if there is one.
+    Unsubscribe,
+    /// `refresh()`.
+    Refresh,
+    /// `report_rejected()` of the credentials in use.
+    RejectCurrent,
+    /// `report_rejected()` of credentials that never were in use.
+    RejectOthers,
+    /// The machine sleeps for so long.
+    Sleep(Duration),
+    /// Somebody sets the wall clock.
+    SetWall(WallShift),
+}
+
+impl Script {
+    /// One subscriber, from the start on, to a homeserver that is healthy all the time.
+    pub fn healthy(seed: u64, ttl: Duration, length: Duration) -> Self {
+        Self {
+            seed,
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            phases: vec![Phase::healthy(Duration::ZERO, ttl)],
+            events: vec![(Duration::ZERO, Event::Subscribe)],
+            length,
+            outage: None,
+            ends_well: true,
+        }
+    }
+}
