@@ -75,8 +75,6 @@ pub fn freshness(
         chart.configure_mesh().disable_mesh().disable_axes().draw().map_err(cannot_draw)?;
 
         let text = (FONT, 13).into_font().color(&BLACK);
-        let (across, down) =
-            (panel.dim_in_pixel().0 as i32, chart.plotting_area().get_pixel_range());
         for tick in ticks {
             let y = height(tick);
             chart
@@ -90,7 +88,6 @@ pub fn freshness(
             let label = if tick.is_zero() { "0".to_owned() } else { span(tick) };
             panel.draw_text(&label, &text, (x - left - 48, y - top - 7)).map_err(cannot_draw)?;
         }
-        let _ = (across, down);
         for (group, (_, trouble, stale)) in rows.iter().enumerate() {
             let group = group as f64;
             for (bar, (stale, colour)) in stale.iter().zip(COLOURS).enumerate() {

@@ -19,6 +19,7 @@ use benches::{
 };
 use clap::Parser;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const OUTAGE: Duration = Duration::from_secs(20 * 60);
@@ -63,9 +64,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
 
-    println!(
-        "Variants of the schedule, restated; TTL 1 h, an outage of 20 min on day 2, 2 days:\n"
-    );
+    println!("Variants of the schedule, restated; TTL 1 h, 20 min of outage after 12 h, 1 day:\n");
     println!("{}", variants(clients));
 
     if let Some(path) = args.plot {
@@ -117,8 +116,8 @@ fn per_cycle(fleet: &Fleet, seconds: &[u32]) -> Table {
             let (from, until) = (from.as_secs() as usize, (from + length).as_secs() as usize);
             row("2 to the outage".to_owned(), &seconds[cycle..from]);
             row("the 20 min of it".to_owned(), &seconds[from..until]);
-            row("the minute after".to_owned(), &seconds[until..until + 60]);
-            let settled = until + 60;
+            let settled = until + MINUTE.as_secs() as usize;
+            row("the minute after".to_owned(), &seconds[until..settled]);
             row("from then on".to_owned(), &seconds[settled..]);
         }
     }
@@ -126,10 +125,10 @@ fn per_cycle(fleet: &Fleet, seconds: &[u32]) -> Table {
 }
 
 fn variants(clients: u32) -> Table {
-    let outage = Some((DAY, OUTAGE));
-    let fleet = Fleet { clients, ttl: HOUR, length: 2 * DAY, outage };
-    let (day, after) = (DAY.as_secs() as usize, (DAY + OUTAGE).as_secs() as usize + 60);
-    let hour = HOUR.as_secs() as usize;
+    let begins = 12 * HOUR;
+    let fleet = Fleet { clients, ttl: HOUR, length: DAY, outage: Some((begins, OUTAGE)) };
+    let [hour, begins, after] =
+        [HOUR, begins, begins + OUTAGE + MINUTE].map(|span| span.as_secs() as usize);
 
     let mut table = Table::new([
         "first refresh in",
@@ -140,7 +139,7 @@ fn variants(clients: u32) -> Table {
         "peak minute/mean after",
     ]);
     let mut row = |name: &str, again: &str, seconds: &[u32]| {
-        let [_, _, peak, _, _, minute] = load(&seconds[hour..day]);
+        let [_, _, peak, _, _, minute] = load(&seconds[hour..begins]);
         let [_, _, peak_after, _, _, minute_after] = load(&seconds[after..]);
         table.row([name.to_owned(), again.to_owned(), peak, minute, peak_after, minute_after]);
     };

@@ -7,9 +7,11 @@ use fastrand::Rng;
 use super::{
     clock::WallShift,
     homeserver::{Phase, ReplyKind},
+    run::REQUEST_TIMEOUT,
     script::{Event, Outage, Script},
 };
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +36,7 @@ fn one_outage(seed: u64, rng: &mut Rng) -> Script {
     let begins = ttl.mul_f64(1.0 + 2.0 * rng.f64());
     let length = ttl.mul_f64(1.5 * rng.f64().powi(2)).min(HOUR);
     let hangs = rng.bool();
-    let failure = if hangs { super::REQUEST_TIMEOUT } else { up_to(rng, 2 * SECOND) };
+    let failure = if hangs { REQUEST_TIMEOUT } else { up_to(rng, 2 * SECOND) };
 
     let healthy = Phase::healthy(Duration::ZERO, ttl);
     let kind = match rng.u8(..3) {
@@ -53,12 +55,10 @@ fn one_outage(seed: u64, rng: &mut Rng) -> Script {
     let script = Script::healthy(seed, ttl, begins + length + ttl + MINUTE);
     Script {
         phases: vec![healthy, outage, recovered],
-        outage: Some(Outage { length, failure, latency }),
+        outage: Some(Outage { length, latency }),
         ..script
     }
 }
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn anything(seed: u64, rng: &mut Rng) -> Script {
     let mut length = [20 * MINUTE, HOUR, 3 * HOUR][rng.usize(..3)];

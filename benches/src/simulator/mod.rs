@@ -1,7 +1,7 @@
 //! Days of virtual time in a fraction of a second: the real schedule against a scripted homeserver.
 //!
 //! A [`Script`] says what happens: what the homeserver answers and how fast, who subscribes when,
-//! when the machine sleeps, and who sets its clock. [`run`] plays it to a [`Client`] and tells an
+//! when the machine sleeps, and who sets its clock. [`run()`] plays it to a [`Client`] and tells an
 //! [`Observer`] everything: the [`Referee`] checks each step against the rules, the [`Meter`] adds
 //! up seconds and requests, and [`Log`] prints.
 //!

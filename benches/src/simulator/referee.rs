@@ -27,6 +27,7 @@ const LATEST_REFRESH: f64 = 2.0 / 3.0 + 0.05;
 const EARLIEST_FIRST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
 const OUTAGE: u32 = 3;
 
+const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 const RETRY_MAX_EXPIRED: Duration = Duration::from_secs(10);
 const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -262,17 +263,13 @@ impl Referee {
                 passed(answered, now) + ROUNDING >= HOUR.mul_f64(0.9) || on_demand,
                 "S7: not configured, and asked again within the hour",
             ),
-            Last::Forbidden { answered } => {
-                let newcomer = self.subscribed_anew(answered);
-                ensure(newcomer || on_demand, "S7: forbidden, and asked again for no one")
-            }
+            // Somebody who subscribed late enough is what made it due.
+            Last::Forbidden { .. } => ensure(
+                self.due_by.is_some() || on_demand,
+                "S7: forbidden, and asked again for no one",
+            ),
             Last::LoggedOut => ensure(on_demand, "S7: logged out, and asked again"),
         }
-    }
-
-    /// Whether somebody subscribed who may ask after a refusal: that is what made it due.
-    fn subscribed_anew(&self, _refused: Timestamp) -> bool {
-        self.due_by.is_some()
     }
 
     fn answered(&mut self, now: Timestamp, reply: &Reply) -> Result<(), Violation> {
@@ -292,7 +289,8 @@ impl Referee {
             (None, ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang) => {
                 let ceiling = self.failed(now);
                 self.last = Last::Transient;
-                self.due_by = Some(after(now.monotonic, ceiling));
+                self.due_by =
+                    Some(after(sent.monotonic, ceiling).max(after(now.monotonic, RETRY_MIN)));
             }
             (None, kind) => {
                 self.expected = None;
@@ -431,7 +429,7 @@ impl Referee {
         }
     }
 
-    /// Section 8: stale for no longer than the outage makes inevitable, and 10 s.
+    /// How long a subscriber has been without, after the first success.
     fn count_stale(&mut self, elapsed: Duration) {
         let since = self.without_since.take();
         self.stale += since.map_or(Duration::ZERO, |since| elapsed - since);
@@ -441,9 +439,10 @@ impl Referee {
     }
 
     fn end(&self) -> Result<(), Violation> {
-        if let Some(Outage { length, failure, latency }) = self.outage {
+        // However long requests took to fail: the delay counts from when they were sent.
+        if let Some(Outage { length, latency }) = self.outage {
             let inevitable = length.saturating_sub(self.ttl.mul_f64(LEFT_AT_WORST));
-            let most = inevitable + RETRY_MAX_EXPIRED + failure + latency;
+            let most = inevitable + RETRY_MAX_EXPIRED + latency;
             if self.stale > most {
                 return Err(format!("section 8: stale for {:?}, not {most:?}", self.stale));
             }

@@ -195,7 +195,7 @@ impl<C: Client, O: Observer> Run<'_, C, O> {
             Event::Subscribe => {
                 self.subscribers += 1;
                 self.client.subscribe(now);
-                if self.subscribers == 1 && self.client.is_waiting_for_outcome() {
+                if self.client.is_waiting_for_outcome() {
                     self.seen = None;
                     self.note(&Note::Cleared)?;
                 }

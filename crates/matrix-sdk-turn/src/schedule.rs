@@ -348,8 +348,13 @@ impl Schedule {
         };
 
         self.next_request = match why.reason() {
-            // From when it was sent: a request that hung until it timed out was wait enough.
-            Unreachable | Expired => NextRequest::At(Deadline::after(sent, self.retry_delay(now))),
+            Unreachable | Expired => {
+                // A request that hung until it timed out was part of the wait.
+                let waited = now.monotonic.saturating_duration_since(sent.monotonic);
+                let least = self.policy.retry_min.mul_f64(self.uniform(0.0, 1.0));
+                let delay = self.retry_delay(now).saturating_sub(waited).max(least);
+                NextRequest::At(Deadline::after(now, delay))
+            }
             RateLimited => {
                 // Later than asked by the usual delay, or all who were sent away come back at once.
                 let delay = self.retry_delay(now);

@@ -177,17 +177,14 @@ impl TurnService {
         }
 
         let _subscription = Subscription::new(&self.shared);
-        loop {
-            let mut answered = pin!(self.shared.answered.notified());
-            answered.as_mut().enable();
-            if self.shared.is_fresh() || !self.shared.is_asking() {
-                return self.shared.catch_up().map_or_else(
-                    || Err(Unavailable::new(UnavailableReason::Expired)),
-                    TurnState::into,
-                );
-            }
+        let mut answered = pin!(self.shared.answered.notified());
+        answered.as_mut().enable();
+        if !self.shared.is_fresh() && self.shared.is_asking() {
             answered.await;
         }
+        self.shared
+            .catch_up()
+            .map_or_else(|| Err(Unavailable::new(UnavailableReason::Expired)), TurnState::into)
     }
 
     /// Asks now: the network changed, or the app resumed.
