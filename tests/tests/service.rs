@@ -30,15 +30,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A wall clock that is moved by hand.
+/// A wall clock that is moved by hand, and else goes with tokio's.
 #[derive(Clone, Debug)]
-struct HandClock {
+struct HandMovedClock {
     started: Instant,
     wall_at_start: Arc<Mutex<SystemTime>>,
 }
 
-impl HandClock {
-    fn new() -> Self {
+impl HandMovedClock {
+    fn start() -> Self {
         let wall = SystemTime::UNIX_EPOCH + 50 * YEAR;
         Self { started: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
     }
@@ -53,7 +53,7 @@ impl HandClock {
     }
 }
 
-impl Clock for HandClock {
+impl Clock for HandMovedClock {
     fn now(&self) -> Timestamp {
         let now = Instant::now();
         let wall = *self.wall_at_start.lock().unwrap() + (now - self.started);
@@ -61,9 +61,9 @@ impl Clock for HandClock {
     }
 }
 
-fn service() -> (TurnService, Script, HandClock) {
+fn service() -> (TurnService, Script, HandMovedClock) {
     let (source, script) = scripted();
-    let clock = HandClock::new();
+    let clock = HandMovedClock::start();
     let service = TurnService::builder(source).clock(clock.clone()).rng(Rng::with_seed(1)).build();
     (service, script, clock)
 }
