@@ -370,6 +370,23 @@ async fn s12_the_same_credentials_for_longer_wake_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s12_a_newcomer_is_told_the_same_failure_again_and_nobody_else() {
+    let (service, script, _clock) = service();
+    let mut states = service.subscribe();
+    script.answer(unavailable(UnavailableReason::Forbidden));
+    assert_eq!(reason(&next(&mut states).await), UnavailableReason::Forbidden);
+
+    sleep(HOUR).await;
+    let mut newcomer = service.subscribe();
+    settle().await;
+    assert_eq!(newcomer.next().now_or_never(), None, "it waits for the answer to its own request");
+    script.answer(unavailable(UnavailableReason::Forbidden));
+    assert_eq!(reason(&next(&mut newcomer).await), UnavailableReason::Forbidden);
+    assert_eq!(script.requests(), 2);
+    assert_eq!(states.next().now_or_never(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn get_says_why_there_are_none_and_does_not_ask_again_before_it_is_time() {
     let (service, script, _clock) = service();
     script.answer(unavailable(UnavailableReason::NotConfigured));

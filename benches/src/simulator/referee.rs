@@ -366,9 +366,8 @@ impl Referee {
         self.expire(now);
         if let TurnState::Available(server) = state {
             ensure(!server.is_expired(now), "S6: published after expiry")?;
-            let repeated = self.seen.as_ref() == Some(state);
-            ensure(!repeated, "S12: woken for what was known before")?;
         }
+        ensure(self.seen.as_ref() != Some(state), "S12: woken for what was known before")?;
         self.seen = Some(state.clone());
         Ok(())
     }

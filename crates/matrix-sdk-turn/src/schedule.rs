@@ -115,17 +115,19 @@ pub struct Schedule {
     spread: bool,
     /// How long to wait for the next request while the TTL is not known.
     unknown_ttl_delay: Duration,
+    /// What was last taken to be published.
     published: Option<TurnState>,
+    /// What is to be published, if that is something else.
     update: Option<TurnState>,
 }
 
 #[derive(Debug)]
 struct Held {
     server: TurnServer,
+    sent: Timestamp,
+    ttl: Duration,
     /// `None`: not known.
     expires: Option<Deadline>,
-    /// Until here the steady state may well not have refreshed them.
-    fresh_until: Deadline,
     is_rejected: bool,
 }
 
@@ -278,7 +280,12 @@ impl Schedule {
     /// less of their life left than the steady state leaves.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.held.as_ref().is_some_and(|held| {
-            !held.is_expired(now) && !held.is_rejected && !held.fresh_until.is_reached(now)
+            let may_be_unrefreshed = match held.expires {
+                Some(_) => held.ttl.mul_f64(self.policy.refresh_at + self.policy.jitter),
+                None => self.policy.retry_max,
+            };
+            let is_aged = Deadline::after(held.sent, may_be_unrefreshed).is_reached(now);
+            !held.is_expired(now) && !held.is_rejected && !is_aged
         })
     }
 
@@ -295,11 +302,6 @@ impl Schedule {
         let Answer { server, ttl } = answer;
         let ttl = ttl.min(MAX_TTL);
         let expires = (!ttl.is_zero()).then(|| Deadline::after(sent, ttl));
-        let fresh_for = match expires {
-            Some(_) => ttl.mul_f64(self.policy.refresh_at + self.policy.jitter),
-            None => self.policy.retry_max,
-        };
-        let fresh_until = Deadline::after(sent, fresh_for);
 
         self.spread |= self.failures >= OUTAGE;
         self.failures = 0;
@@ -310,12 +312,12 @@ impl Schedule {
         match &mut self.held {
             Some(held) if held.server == server => {
                 held.server.extend(expires);
-                (held.expires, held.fresh_until) = (expires, fresh_until);
+                (held.sent, held.ttl, held.expires) = (sent, ttl, expires);
             }
             held => {
                 let server = server.expiring(expires);
                 let state = TurnState::Available(server.clone());
-                *held = Some(Held { server, expires, fresh_until, is_rejected: false });
+                *held = Some(Held { server, sent, ttl, expires, is_rejected: false });
                 self.publish(state);
             }
         }
@@ -404,19 +406,17 @@ impl Schedule {
     /// What to publish, if that changed. Only ever the newest; never credentials that have expired.
     pub fn take_update(&mut self, now: Timestamp) -> Option<TurnState> {
         self.withdraw_expired(now);
-        self.update.take()
+        self.published = Some(self.update.take()?);
+        self.published.clone()
     }
 
     /// Whether there is nothing to say until the next answer.
     pub fn is_waiting_for_outcome(&self) -> bool {
-        self.published.is_none()
+        self.published.is_none() && self.update.is_none()
     }
 
     fn publish(&mut self, state: TurnState) {
-        if self.published.as_ref() != Some(&state) {
-            self.published = Some(state.clone());
-            self.update = Some(state);
-        }
+        self.update = (self.published.as_ref() != Some(&state)).then_some(state);
     }
 
     fn withdraw_expired(&mut self, now: Timestamp) {
@@ -463,8 +463,11 @@ impl Schedule {
         if !self.subscribed || self.in_flight.is_some() {
             return None;
         }
-        let floor = self.floor.map_or(Duration::ZERO, |floor| floor.remaining(now));
-        self.next_request.remaining(now).map(|due| due.max(floor))
+        let due = self.next_request.remaining(now)?;
+        match self.floor {
+            Some(floor) if due < self.policy.floor => Some(due.max(floor.remaining(now))),
+            _ => Some(due),
+        }
     }
 }
 

@@ -147,7 +147,8 @@ impl TurnService {
     /// Outside of a tokio runtime, like [`tokio::spawn`].
     pub fn subscribe(&self) -> TurnStates {
         let subscription = Subscription::new(&self.shared);
-        TurnStates { states: WatchStream::new(self.shared.states.subscribe()), subscription }
+        let states = WatchStream::new(self.shared.states.subscribe());
+        TurnStates { states, last: None, subscription }
     }
 
     /// Valid credentials: those that are held, or else those that the homeserver answers now.
@@ -415,9 +416,11 @@ impl Drop for Subscription {
 /// A [`Stream`] of [`TurnState`]s, from [`TurnService::subscribe`].
 ///
 /// It never ends. Whoever is slow to poll it misses states in between, never the newest; and is
-/// never handed credentials that have expired in the meantime.
+/// never handed credentials that have expired in the meantime, nor the same state twice in a row.
 pub struct TurnStates {
     states: WatchStream<Option<TurnState>>,
+    /// What is published anew, for the sake of a newcomer, may be known here.
+    last: Option<TurnState>,
     subscription: Subscription,
 }
 
@@ -428,8 +431,11 @@ impl Stream for TurnStates {
         self.subscription.shared.catch_up();
         loop {
             match Pin::new(&mut self.states).poll_next(cx) {
-                Poll::Ready(Some(None)) => {}
-                Poll::Ready(Some(state)) => return Poll::Ready(state),
+                Poll::Ready(Some(state)) if state.is_none() || state == self.last => {}
+                Poll::Ready(Some(state)) => {
+                    self.last.clone_from(&state);
+                    return Poll::Ready(state);
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
