@@ -55,7 +55,7 @@ fn one_outage(seed: u64, rng: &mut Rng) -> Script {
     let script = Script::healthy(seed, ttl, begins + length + ttl + MINUTE);
     Script {
         phases: vec![healthy, outage, recovered],
-        outage: Some(Outage { length, failure, latency }),
+        outage: Some(Outage { length, latency }),
         ..script
     }
 }

@@ -438,10 +438,10 @@ impl Referee {
     }
 
     fn end(&self) -> Result<(), Violation> {
-        if let Some(Outage { length, failure, latency }) = self.outage {
+        if let Some(Outage { length, latency }) = self.outage {
             let inevitable = length.saturating_sub(self.ttl.mul_f64(LEFT_AT_WORST));
             // The last request to fail may have been sent when the outage was all but over.
-            let most = inevitable + RETRY_MAX_EXPIRED.max(failure + RETRY_MIN) + latency;
+            let most = inevitable + RETRY_MAX_EXPIRED + latency;
             if self.stale > most {
                 return Err(format!("section 8: stale for {:?}, not {most:?}", self.stale));
             }

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How long every client waits for an answer.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// More steps than this at one moment, and the client is going round in circles.
 const MOST_STEPS_AT_ONCE: u32 = 10_000;

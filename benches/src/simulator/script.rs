@@ -30,8 +30,6 @@ pub struct Script {
 pub struct Outage {
     /// How long it lasts.
     pub length: Duration,
-    /// How long a request that is sent during it takes to fail.
-    pub failure: Duration,
     /// How long the request that ends it takes, at most.
     pub latency: Duration,
 }

@@ -27,13 +27,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     credentials::TurnServer,
+    policy::RefreshPolicy,
     source::{Answer, TurnServerSource},
     unavailable::{MatrixError, Unavailable, UnavailableReason},
 };
 
-/// How long one request may take. Short enough that a homeserver which hangs costs no more time
-/// without credentials than one which refuses connections, and is asked again.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one request may take, however long the policy lets a source take.
+const REQUEST_TIMEOUT: Duration = RefreshPolicy::REQUEST_TIMEOUT;
 
 /// The largest answer that is looked at. A real one has a few hundred bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
@@ -44,7 +44,7 @@ const MAX_ERROR_RESPONSE_BYTES: usize = 4 * 1024;
 /// The homeserver's own TURN credentials:
 /// [`GET /_matrix/client/v3/voip/turnServer`](https://spec.matrix.org/latest/client-server-api/#get_matrixclientv3voipturnserver).
 ///
-/// One request is one attempt, of at most 10 s: the SDK's retries are switched off, since when to
+/// One request is one attempt, of at most 8 s: the SDK's retries are switched off, since when to
 /// ask again is [`TurnService`](crate::TurnService)'s to decide. Access tokens are refreshed by the
 /// SDK as for any other request.
 ///

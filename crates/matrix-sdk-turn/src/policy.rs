@@ -63,9 +63,6 @@ const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// woke up notices.
 const MAX_TIMER: Duration = Duration::from_secs(30);
 
-/// A homeserver that has not answered by now will not.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 impl Default for RefreshPolicy {
     fn default() -> Self {
         Self {
@@ -78,18 +75,22 @@ impl Default for RefreshPolicy {
             not_configured_interval: NOT_CONFIGURED_INTERVAL,
             forbidden_interval: FORBIDDEN_INTERVAL,
             max_timer: MAX_TIMER,
-            request_timeout: REQUEST_TIMEOUT,
+            request_timeout: Self::REQUEST_TIMEOUT,
         }
     }
 }
 
 impl RefreshPolicy {
+    /// What was sent as an outage ended hangs for this long, and up to a second later the next is
+    /// sent: credentials are back within 10 s.
+    pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
+
     /// Starts from the defaults.
     pub fn builder() -> RefreshPolicyBuilder {
         RefreshPolicyBuilder { policy: Self::default() }
     }
 
-    /// How long a source may take to answer: 10 s.
+    /// How long a source may take to answer: 8 s.
     pub fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
@@ -184,8 +185,8 @@ impl RefreshPolicyBuilder {
         self
     }
 
-    /// How long a source may take to answer: 10 s. From 1 s to 1 min. (A
-    /// [`HomeserverSource`](crate::HomeserverSource) gives up by itself after 10 s.)
+    /// How long a source may take to answer: 8 s. From 1 s to 1 min. (A
+    /// [`HomeserverSource`](crate::HomeserverSource) gives up by itself after 8 s.)
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.policy.request_timeout = timeout;
         self
