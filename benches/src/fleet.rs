@@ -239,6 +239,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fleet_that_comes_out_of_an_outage_together_asks_evenly_at_once() {
+        let outage = Some((4 * HOUR, HOUR / 3));
+        let fleet = Fleet { clients: 20_000, ttl: HOUR, length: 12 * HOUR, outage };
+        let minutes: Vec<u32> =
+            fleet.requests_per_second().chunks(60).map(|minute| minute.iter().sum()).collect();
+        let load = Load::of(&minutes[4 * 60 + 21..]);
+        assert!(f64::from(load.peak) < 1.2 * load.mean, "{load:?}");
+    }
+
+    #[test]
     fn the_restated_schedule_is_the_real_one() {
         let fleet = Fleet {
             clients: 2_000,
@@ -247,7 +257,7 @@ mod tests {
             outage: Some((6 * HOUR, HOUR / 3)),
         };
         let restated =
-            Restated { first_refresh: (0.7 - 2.0 / 3.0, 0.7), after_outage: AfterOutage::Spread };
+            Restated { first_refresh: (0.7 - 2.0 / 3.0, 0.7), after_outage: AfterOutage::KeepSlot };
         let real = Load::of(&fleet.requests_per_second()).mean;
         let restated = Load::of(&fleet.requests_per_second_restated(restated)).mean;
         assert!((real / restated - 1.0).abs() < 0.02, "{real} {restated}");

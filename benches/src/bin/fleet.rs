@@ -155,6 +155,6 @@ fn variants(clients: u32) -> Table {
             row(name, again, &fleet.requests_per_second_restated(restated));
         }
     }
-    row("the real schedule", "spread again", &fleet.requests_per_second());
+    row("the real schedule", "keep the slot", &fleet.requests_per_second());
     table
 }

@@ -23,9 +23,8 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// A refresh falls into this share of the TTL, counted from when the request was sent.
 const EARLIEST_REFRESH: f64 = 2.0 / 3.0 - 0.05;
 const LATEST_REFRESH: f64 = 2.0 / 3.0 + 0.05;
-/// At a start, and after this many failures in a row, it may come this early.
+/// At a start, and after failures, it may come this early.
 const EARLIEST_FIRST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
-const OUTAGE: u32 = 3;
 
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -312,7 +311,7 @@ impl Referee {
         let ttl = ttl.min(MAX_TTL);
         self.succeeded = true;
         self.floor = Some(after(now.monotonic, FLOOR));
-        self.may_spread |= self.failures.count >= OUTAGE;
+        self.may_spread |= self.failures.count > 0;
         self.failures = Failures::default();
 
         let (earliest, latest);

@@ -48,10 +48,6 @@ pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// period of the steady state, so clients that started in the same second ask evenly from then on.
 const FIRST_REFRESH: std::ops::Range<f64> = (0.7 - 2.0 / 3.0)..0.7;
 
-/// After this many failures in a row it was an outage, which every client saw: whoever comes out of
-/// it comes out together with the others, and spreads as after a start.
-const OUTAGE: u32 = 3;
-
 /// The share by which the hourly question to a homeserver without TURN is early or late.
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
 
@@ -113,6 +109,8 @@ pub struct Schedule {
     last_failure: Option<Unavailable>,
     /// The refresh that is scheduled next spreads the clients that started together.
     spread: bool,
+    /// When the first request was sent of those that failed since the last success.
+    failing_since: Option<Instant>,
     /// How long to wait for the next request while the TTL is not known.
     unknown_ttl_delay: Duration,
     /// What was last taken to be published.
@@ -183,6 +181,7 @@ impl Schedule {
             failures: 0,
             last_failure: None,
             spread: true,
+            failing_since: None,
             unknown_ttl_delay: policy.floor,
             published: None,
             update: None,
@@ -303,11 +302,11 @@ impl Schedule {
         let ttl = ttl.min(MAX_TTL);
         let expires = (!ttl.is_zero()).then(|| Deadline::after(sent, ttl));
 
-        self.spread |= self.failures >= OUTAGE;
         self.failures = 0;
         self.last_failure = None;
         self.floor = Some(Deadline::after(now, self.policy.floor));
         self.next_request = NextRequest::At(self.next_refresh(now, sent, ttl));
+        self.failing_since = None;
 
         match &mut self.held {
             Some(held) if held.server == server => {
@@ -332,14 +331,18 @@ impl Schedule {
         }
         self.unknown_ttl_delay = self.policy.floor;
 
-        let spread = std::mem::take(&mut self.spread);
-        let share = if spread {
-            // Whatever fell below the floor would be asked for at the floor, all at once.
-            let floor = self.policy.floor.as_secs_f64() / ttl.as_secs_f64();
+        let RefreshPolicy { refresh_at, jitter, floor, .. } = self.policy;
+        let late = self
+            .failing_since
+            .map_or(Duration::ZERO, |since| sent.monotonic.saturating_duration_since(since));
+        let [floor, late] = [floor, late].map(|span| span.as_secs_f64() / ttl.as_secs_f64());
+        let share =
+            in_turn(self.uniform(refresh_at - jitter, refresh_at + jitter), late, refresh_at);
+        // Whatever fell below the floor would be asked for at the floor, all at once.
+        let share = if std::mem::take(&mut self.spread) || share < floor {
             self.uniform(FIRST_REFRESH.start.max(floor).min(FIRST_REFRESH.end), FIRST_REFRESH.end)
         } else {
-            let RefreshPolicy { refresh_at, jitter, .. } = self.policy;
-            self.uniform(refresh_at - jitter, refresh_at + jitter)
+            share
         };
         Deadline::after(sent, ttl.mul_f64(share))
     }
@@ -377,9 +380,11 @@ impl Schedule {
 
         if why.reason().is_transient() {
             self.failures = self.failures.saturating_add(1);
+            self.failing_since.get_or_insert(sent.monotonic);
         } else {
             // The homeserver has spoken: what it said before does not hold any more.
             self.failures = 0;
+            self.failing_since = None;
             self.held = None;
         }
         self.last_failure = Some(why.clone());
@@ -477,6 +482,15 @@ impl Held {
     }
 }
 
+/// The `share` of the TTL at which to refresh what was asked for `late`, by another share of it: at
+/// the next moment that this client would have asked at had nothing failed. Whoever was there during
+/// an outage comes out of it together with all others; so each keeps its turn among them.
+fn in_turn(share: f64, late: f64, period: f64) -> f64 {
+    let due = share - late;
+    let missed = ((FIRST_REFRESH.start - due) / period).ceil().max(0.0);
+    due + missed * period
+}
+
 /// `start + span`, or as late as the clock can tell.
 fn latest(start: Instant, span: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -536,6 +550,20 @@ mod tests {
         schedule.take_update(Timestamp { wall: minute.wall + YEAR, ..minute });
         schedule.subscribe(minute);
         assert!(schedule.begin_request(minute), "there are no credentials, and none on their way");
+    }
+
+    #[test]
+    fn s03_after_an_outage_a_client_asks_when_it_would_have_without() {
+        let on_time = |late| in_turn(0.65, late, 2.0 / 3.0);
+        assert_eq!(on_time(0.0), 0.65);
+        assert!((on_time(0.25) - 0.4).abs() < 1e-9);
+        // Its turn comes too soon: the one after.
+        assert!((on_time(0.64) - (0.01 + 2.0 / 3.0)).abs() < 1e-9);
+        let (earliest, latest) = (FIRST_REFRESH.start - 1e-9, FIRST_REFRESH.end + 1e-9);
+        for late in 0..100_000 {
+            let share = on_time(f64::from(late) / 100.0);
+            assert!((earliest..latest).contains(&share), "{late}: {share}");
+        }
     }
 
     #[test]
