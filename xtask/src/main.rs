@@ -4,6 +4,7 @@
 
 mod compat;
 mod dependencies;
+mod e2e;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,12 +22,15 @@ enum Task {
     Compat,
     /// Counts the crates that the library adds to a client which already has matrix-sdk.
     Dependencies,
+    /// Runs the end-to-end suite, and installs the real parts it needs if they are missing.
+    E2e(e2e::Arguments),
 }
 
 fn main() -> Result<()> {
     match Task::parse() {
         Task::Compat => compat::run(),
         Task::Dependencies => dependencies::run(),
+        Task::E2e(arguments) => e2e::run(arguments),
     }
 }
 
