@@ -1,0 +1,96 @@
+//! A user with a matrix-sdk client: registered, logged in, and syncing.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use matrix_sdk::{
+    Client, Room, RoomState,
+    config::SyncSettings,
+    ruma::{
+        OwnedRoomId, RoomId,
+        api::client::{
+            account::register,
+            room::create_room::v3::{Request as CreateRoom, RoomPreset},
+            uiaa::{AuthData, Dummy},
+        },
+    },
+};
+use tokio::{task::JoinHandle, time::sleep};
+
+use crate::wait::until;
+
+/// The password that the account logs in with. No log may hold it.
+const PASSWORD: &str = "correct-horse-battery-staple";
+
+/// The homeserver works off a handful of requests.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two syncs while the homeserver is away.
+const SYNC_RETRY: Duration = Duration::from_millis(500);
+
+/// A client of the user's.
+pub(crate) struct Account {
+    pub(crate) client: Client,
+    sync: JoinHandle<()>,
+}
+
+impl Account {
+    pub(crate) async fn register(homeserver: &str, user: &str) -> anyhow::Result<Self> {
+        let client = Client::builder().homeserver_url(homeserver).build().await?;
+        let auth = client.matrix_auth();
+
+        let mut registration = register::v3::Request::new();
+        registration.username = Some(user.to_owned());
+        registration.password = Some(PASSWORD.to_owned());
+        registration.auth = Some(AuthData::Dummy(Dummy::new()));
+        registration.inhibit_login = true;
+        auth.register(registration).await.with_context(|| format!("{user} cannot register"))?;
+
+        auth.login_username(user, PASSWORD)
+            .send()
+            .await
+            .with_context(|| format!("{user} cannot log in"))?;
+        let sync = tokio::spawn(sync_for_ever(client.clone()));
+        Ok(Self { client, sync })
+    }
+
+    /// A room that everybody may join.
+    pub(crate) async fn create_room(&self) -> anyhow::Result<OwnedRoomId> {
+        let mut request = CreateRoom::new();
+        request.preset = Some(RoomPreset::PublicChat);
+        Ok(self.client.create_room(request).await?.room_id().to_owned())
+    }
+
+    pub(crate) async fn join(&self, room: &RoomId) -> anyhow::Result<()> {
+        self.client.join_room_by_id(room).await?;
+        Ok(())
+    }
+
+    /// The room, once the account's sync has told of it.
+    pub(crate) async fn room(&self, room: &RoomId) -> anyhow::Result<Room> {
+        until("the sync tells of the room", JOIN_TIMEOUT, async || {
+            Ok(self.client.get_room(room).filter(|room| room.state() == RoomState::Joined))
+        })
+        .await
+    }
+
+    /// What no log may hold.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.client.access_token().into_iter().chain([PASSWORD.to_owned()]).collect()
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.sync.abort();
+    }
+}
+
+async fn sync_for_ever(client: Client) {
+    loop {
+        if let Err(error) = client.sync(SyncSettings::new()).await {
+            tracing::info!(%error, "the sync stopped");
+        }
+        sleep(SYNC_RETRY).await;
+    }
+}

@@ -1,0 +1,66 @@
+//! matrix-sdk-turn with real parts: Synapse, coturn, Chromium and matrix-widget-api.
+//!
+//! `cargo xtask e2e` installs what is missing and runs this.
+
+// The SDK's sync is a deep future.
+#![recursion_limit = "256"]
+
+mod account;
+mod allocate;
+mod environment;
+mod host;
+mod interop;
+mod outcomes;
+mod parts;
+mod run;
+mod scenarios;
+mod stage;
+mod wait;
+mod widget;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use libtest_mimic::{Arguments, Trial};
+use tracing_log::LogTracer;
+
+use crate::{environment::Environment, outcomes::Outcomes, run::run, scenarios::SCENARIOS};
+
+/// A scenario keeps about one core busy.
+const AT_A_TIME: usize = 2;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_A_TIME);
+    collect_logs()?;
+
+    let outcomes = Outcomes::default();
+    let trials = SCENARIOS
+        .iter()
+        .map(|scenario| {
+            let outcomes = outcomes.clone();
+            Trial::test(scenario.name, move || {
+                let played = Environment::read().and_then(|parts| run(scenario, &parts));
+                let failure = played.as_ref().err().map(|error| format!("{error:?}"));
+                outcomes.note(scenario.name, played.ok());
+                failure.map_or(Ok(()), |failure| Err(failure.into()))
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+
+    outcomes.print();
+    if outcomes.are_complete() {
+        interop::write(&Environment::read()?, &outcomes)?;
+    }
+    Ok(conclusion.exit_code())
+}
+
+/// Some libraries log rather than trace.
+fn collect_logs() -> anyhow::Result<()> {
+    LogTracer::builder()
+        // At TRACE it shows all that passes through a WebSocket: here, what a widget is told.
+        .ignore_crate("tungstenite")
+        .init()
+        .context("something else collects the logs")
+}

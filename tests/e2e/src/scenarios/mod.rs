@@ -1,0 +1,89 @@
+//! The scenarios, one file per theme.
+
+mod call;
+mod denied;
+mod hostile;
+mod lifetimes;
+mod not_configured;
+mod outage;
+mod reload;
+mod secret;
+mod streams;
+mod transport;
+mod watching;
+
+use std::time::Duration;
+
+use futures::{FutureExt, future::LocalBoxFuture};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::stage::{
+    Homeserver::{self, WithTurn, WithoutTurn},
+    Stage,
+};
+
+/// Long enough that nothing is refreshed while a scenario plays.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Short enough to see several lifetimes. The schedule's own floor of 10 s is well below.
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
+/// Who uses the credentials.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// Widgets in Chromium.
+    Widgets,
+    /// Transports in Rust, from the stream.
+    Streams,
+}
+
+/// Something that the real parts do together.
+#[derive(Clone, Copy)]
+pub(crate) struct Scenario {
+    /// The rule that it proves.
+    pub(crate) name: &'static str,
+    pub(crate) homeserver: Homeserver,
+    pub(crate) client: Client,
+    /// What the host program logs.
+    pub(crate) log_level: LevelFilter,
+    pub(crate) play: for<'a> fn(&'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<()>>,
+}
+
+impl Scenario {
+    const fn logging_everything(self) -> Self {
+        Self { log_level: LevelFilter::TRACE, ..self }
+    }
+
+    const fn without_widgets(self) -> Self {
+        Self { client: Client::Streams, ..self }
+    }
+}
+
+macro_rules! scenario {
+    ($theme:ident::$name:ident, $homeserver:expr) => {
+        Scenario {
+            name: stringify!($name),
+            homeserver: $homeserver,
+            client: Client::Widgets,
+            log_level: LevelFilter::INFO,
+            play: |stage| $theme::$name(stage).boxed_local(),
+        }
+    };
+}
+
+/// The longest first: two play at a time.
+#[rustfmt::skip]
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario!(lifetimes::a_widget_always_holds_credentials_that_coturn_accepts, WithTurn(HALF_A_MINUTE)),
+    scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
+    scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(HOUR)),
+    scenario!(hostile::a_hostile_widget_is_granted_nothing, WithTurn(HOUR)),
+    scenario!(secret::rejected_credentials_are_replaced, WithTurn(HOUR)),
+    scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(HOUR)).logging_everything(),
+    scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(HOUR)).without_widgets(),
+    scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(HOUR)),
+    scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(HOUR)),
+    scenario!(reload::a_widget_that_reloads_in_its_page_gets_credentials_at_once, WithTurn(HOUR)),
+    scenario!(denied::a_widget_that_is_denied_turn_causes_no_request, WithTurn(HOUR)),
+    scenario!(not_configured::a_widget_is_told_that_there_is_no_turn_server, WithoutTurn),
+];

@@ -1,0 +1,32 @@
+//! A secret that changes while credentials made with it are in use.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+
+use crate::{
+    allocate::{AllocateError, allocate},
+    stage::Stage,
+};
+
+/// A request to a homeserver that answers, and an update.
+const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn rejected_credentials_are_replaced(stage: &mut Stage) -> anyhow::Result<()> {
+    let (host, widget) = stage.alice_with_widget().await?;
+    let old = widget.watch().await?;
+    allocate(&old).await?;
+
+    stage.change_secret().await?;
+    match allocate(&old).await {
+        Err(AllocateError::Unauthorized) => {}
+        Err(error @ AllocateError::Failed(_)) => return Err(error.into()),
+        Ok(()) => bail!("coturn accepts credentials made with its old secret"),
+    }
+    ensure!(widget.held().await? == old, "the credentials were replaced without being reported");
+
+    host.turn.report_rejected(&host.turn.get().await?);
+    let new = widget.held_other_than(&old, REPLACEMENT_TIMEOUT).await?;
+    allocate(&new).await?;
+    Ok(())
+}

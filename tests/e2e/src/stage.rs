@@ -1,0 +1,134 @@
+//! What every scenario starts with: a homeserver, a TURN server, two users in a room, and a browser.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use matrix_sdk::ruma::OwnedRoomId;
+
+use crate::{
+    account::Account,
+    environment::Environment,
+    host::Host,
+    parts::{Browser, Coturn, Synapse, Turn},
+    widget::Widget,
+};
+
+/// Known to Synapse and to coturn.
+const SECRET: &str = "the-first-secret-of-the-suite";
+
+/// What they both know later on.
+const OTHER_SECRET: &str = "the-second-secret-of-the-suite";
+
+/// What Synapse is configured with.
+#[derive(Clone, Copy)]
+pub(crate) enum Homeserver {
+    /// Credentials for coturn that are valid this long.
+    WithTurn(Duration),
+    /// No TURN server.
+    WithoutTurn,
+}
+
+/// The parts of one scenario, all of them its own.
+pub(crate) struct Stage {
+    /// Logs and data of this scenario.
+    pub(crate) directory: PathBuf,
+    pub(crate) synapse: Synapse,
+    pub(crate) coturn: Coturn,
+    pub(crate) browser: Browser,
+    pub(crate) alice: Account,
+    pub(crate) bob: Account,
+    pub(crate) findings: Vec<String>,
+    environment: Environment,
+    homeserver: Homeserver,
+    room: OwnedRoomId,
+}
+
+impl Stage {
+    pub(crate) async fn start(
+        environment: &Environment,
+        directory: &Path,
+        homeserver: Homeserver,
+    ) -> anyhow::Result<Self> {
+        let browser = Browser::start(environment, directory)?;
+        let coturn = Coturn::start(environment, directory, SECRET).await?;
+        let turn = turn(&coturn, homeserver, SECRET);
+        let synapse = Synapse::start(environment, directory, turn.as_ref()).await?;
+
+        let homeserver_url = synapse.url();
+        let (alice, bob) = futures::try_join!(
+            Account::register(&homeserver_url, "alice"),
+            Account::register(&homeserver_url, "bob"),
+        )?;
+        let room = alice.create_room().await?;
+        bob.join(&room).await?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            synapse,
+            coturn,
+            browser,
+            alice,
+            bob,
+            findings: Vec::new(),
+            environment: environment.clone(),
+            homeserver,
+            room,
+        })
+    }
+
+    /// Alice's host program, and her widget, which is granted TURN servers.
+    pub(crate) async fn alice_with_widget(&self) -> anyhow::Result<(Host, Widget)> {
+        let host = self.host(&self.alice, |_| true).await?;
+        let widget = Widget::start(&self.browser, &host, "alice").await?;
+        Ok((host, widget))
+    }
+
+    pub(crate) async fn host(
+        &self,
+        account: &Account,
+        grants: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> anyhow::Result<Host> {
+        let room = account.room(&self.room).await?;
+        Host::start(room, self.environment.web.join("dist"), grants).await
+    }
+
+    /// One more, which the caller has to stop.
+    pub(crate) fn start_browser(&self) -> anyhow::Result<Browser> {
+        Browser::start(&self.environment, &self.directory)
+    }
+
+    /// Restarts Synapse and coturn with another secret.
+    pub(crate) async fn change_secret(&mut self) -> anyhow::Result<()> {
+        let turn = turn(&self.coturn, self.homeserver, OTHER_SECRET)
+            .context("this homeserver has no TURN server")?;
+        futures::try_join!(
+            self.coturn.restart_with(OTHER_SECRET),
+            self.synapse.restart_with(&turn),
+        )?;
+        Ok(())
+    }
+
+    /// Something measured, to be printed at the end.
+    pub(crate) fn found(&mut self, finding: String) {
+        self.findings.push(finding);
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let Self { mut synapse, mut coturn, browser, alice, bob, .. } = self;
+        drop((alice, bob));
+        let (browser, coturn, synapse) =
+            futures::join!(browser.stop(), coturn.stop(), synapse.stop());
+        browser.and(coturn).and(synapse)
+    }
+}
+
+fn turn(coturn: &Coturn, homeserver: Homeserver, secret: &str) -> Option<Turn> {
+    match homeserver {
+        Homeserver::WithTurn(lifetime) => {
+            Some(Turn { uris: coturn.uris().to_vec(), secret: secret.to_owned(), lifetime })
+        }
+        Homeserver::WithoutTurn => None,
+    }
+}

@@ -1,0 +1,163 @@
+// The widget: matrix-widget-api as npm ships it, and a handle on it for the scenarios.
+
+import { WidgetApi } from "matrix-widget-api";
+
+const parameters = new URLSearchParams(location.search);
+const widgetId = parameters.get("widgetId");
+const clientOrigin = parameters.get("clientOrigin");
+const api = new WidgetApi(widgetId, clientOrigin);
+
+// The newest credentials, and how many there were.
+let held = null;
+let updates = 0;
+
+let peer = null;
+let channel = null;
+const received = [];
+
+/** Goes through the widget's start until the client said what it grants. */
+async function negotiate(capabilities) {
+    const ready = new Promise((resolve) => api.once("ready", resolve));
+    await load(capabilities);
+    await ready;
+}
+
+/** The part of the start that is the widget's. */
+async function load(capabilities) {
+    api.requestCapabilities(capabilities);
+    api.start();
+    await api.sendContentLoaded();
+}
+
+/** Resolves with the first credentials, and takes in those that follow. */
+async function watch() {
+    const servers = api.getTurnServers();
+    const first = await servers.next();
+    take(first.value);
+    follow(servers);
+    return first.value;
+}
+
+async function follow(servers) {
+    for await (const server of servers) take(server);
+}
+
+function take(server) {
+    held = server;
+    updates += 1;
+}
+
+/** Watches until there are credentials, and no longer: `times` times, one after the other. */
+async function watchAndUnwatch(times) {
+    for (let i = 0; i < times; i++) {
+        const servers = api.getTurnServers();
+        take((await servers.next()).value);
+        await servers.return();
+    }
+}
+
+/** The same, timed: the slowest in milliseconds, out of as many as there is time for. */
+async function slowestWatch(milliseconds) {
+    let slowest = 0;
+    const until = performance.now() + milliseconds;
+    for (let now = performance.now(); now < until; ) {
+        await watchAndUnwatch(1);
+        slowest = Math.max(slowest, performance.now() - now);
+        now = performance.now();
+    }
+    return slowest;
+}
+
+/** A connection that can only be made through a TURN server. */
+function connect() {
+    const { uris, username, password } = held;
+    peer = new RTCPeerConnection({
+        iceTransportPolicy: "relay",
+        iceServers: [{ urls: uris, username, credential: password }],
+    });
+    peer.addEventListener("datachannel", (event) => use(event.channel));
+}
+
+function use(opened) {
+    channel = opened;
+    channel.addEventListener("message", ({ data }) => received.push(data));
+}
+
+/** Describes this end, once all of its candidates are known. */
+async function describe(description) {
+    await peer.setLocalDescription(description);
+    while (peer.iceGatheringState !== "complete") await next(peer, "icegatheringstatechange");
+    return peer.localDescription.toJSON();
+}
+
+async function offer() {
+    connect();
+    use(peer.createDataChannel("e2e"));
+    return describe(await peer.createOffer());
+}
+
+async function answer(offer) {
+    connect();
+    await peer.setRemoteDescription(offer);
+    return describe(await peer.createAnswer());
+}
+
+async function accept(answer) {
+    await peer.setRemoteDescription(answer);
+}
+
+function state() {
+    return { connection: peer.connectionState, channel: channel?.readyState ?? "none" };
+}
+
+function send(text) {
+    channel.send(text);
+}
+
+function hangUp() {
+    peer.close();
+}
+
+/** The types of the two candidates that the connection runs over. */
+async function selectedPair() {
+    const stats = [...(await peer.getStats()).values()];
+    const byId = (id) => stats.find((report) => report.id === id);
+    const transport = stats.find((report) => report.type === "transport");
+    const pair = byId(transport.selectedCandidatePairId);
+    return [pair.localCandidateId, pair.remoteCandidateId].map((id) => byId(id).candidateType);
+}
+
+/** What a page can send that the library never would. */
+function raw(message) {
+    parent.postMessage(message, clientOrigin);
+}
+
+function flood(messages, times) {
+    for (let i = 0; i < times; i++) raw(messages[i % messages.length]);
+}
+
+function next(target, type) {
+    return new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
+}
+
+window.widget = {
+    accept,
+    answer,
+    api,
+    flood,
+    hangUp,
+    held: () => held,
+    load,
+    negotiate,
+    offer,
+    raw,
+    received: () => received,
+    selectedPair,
+    send,
+    slowestWatch,
+    state,
+    updates: () => updates,
+    watch,
+    watchAndUnwatch,
+    widgetId,
+};

@@ -1,0 +1,291 @@
+//! The end-to-end suite, and the real parts that it needs: programs from Debian, Synapse from PyPI,
+//! and what the browser runs from npm. Everything that is not Debian's goes below `target/e2e`.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::{cargo, run as run_command, workspace};
+
+/// Ends a command when its own stdin closes, as it does when we are killed.
+const WARDEN: &str = include_str!("../../tests/e2e/src/parts/warden.py");
+
+/// What requirements.txt takes: Python 3.11.
+const IS_PYTHON_NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
+
+/// What package-lock.json takes: Node.js 20.
+const IS_NODE_NEW_ENOUGH: &str = "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Install nothing, and say what is missing.
+    #[arg(long)]
+    no_install: bool,
+    /// For the suite: a part of the names of scenarios, `--list`, `--help`.
+    #[arg(last = true)]
+    suite: Vec<OsString>,
+}
+
+/// A program that Debian has.
+struct Program {
+    command: &'static str,
+    package: &'static str,
+    /// Names another one to use.
+    variable: &'static str,
+}
+
+const TURNSERVER: Program =
+    Program { command: "turnserver", package: "coturn", variable: "E2E_TURNSERVER" };
+const CHROMIUM: Program =
+    Program { command: "chromium", package: "chromium", variable: "E2E_CHROMIUM" };
+const NODE: Program = Program { command: "node", package: "nodejs", variable: "E2E_NODE" };
+const NPM: Program = Program { command: "npm", package: "npm", variable: "E2E_NPM" };
+/// What Synapse's own Python is made from.
+const PYTHON: Program =
+    Program { command: "python3", package: "python3", variable: "E2E_SYSTEM_PYTHON" };
+
+pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
+    let sources = workspace().join("tests/e2e");
+    let target = workspace().join("target/e2e");
+    let synapse = Installed::new(target.join("venv"), &[sources.join("requirements.txt")])?;
+    let web = target.join("web");
+    copy_files(&sources.join("web"), &web)?;
+    let packages = Installed::new(
+        web.join("node_modules"),
+        &[web.join("package.json"), web.join("package-lock.json")],
+    )?;
+
+    if !no_install {
+        install_programs()?;
+        install_synapse(&synapse, &sources.join("requirements.txt"))?;
+        install_packages(&packages, &web)?;
+    }
+    synapse.ensure_current("Synapse")?;
+    packages.ensure_current("the browser's driver, the widget's library and the bundler")?;
+    let node = find_node()?;
+    bundle(&node, &web)?;
+
+    let mut suite_run = cargo();
+    suite_run.args(["run", "--locked", "--package", "e2e", "--"]).args(suite);
+    suite_run.env("E2E_PYTHON", synapse.directory.join("bin/python"));
+    suite_run.env("E2E_TURNSERVER", TURNSERVER.find()?);
+    suite_run.env("E2E_CHROMIUM", CHROMIUM.find()?);
+    suite_run.env("E2E_NODE", node);
+    suite_run.env("E2E_WEB", web);
+    suite_run.env("E2E_LOGS", target.join("logs"));
+    // In our place, as cargo then puts the suite in its own: whoever interrupts or ends this process
+    // interrupts or ends the suite.
+    Err(suite_run.exec()).context("cargo did not start")
+}
+
+impl Program {
+    fn named(&self) -> Option<PathBuf> {
+        env::var_os(self.variable).map(PathBuf::from)
+    }
+
+    fn in_path(&self) -> Option<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path).map(|bin| bin.join(self.command)).find(|file| file.is_file())
+    }
+
+    fn find(&self) -> Result<PathBuf> {
+        let Self { command, package, variable } = self;
+        if let Some(named) = self.named() {
+            ensure!(named.is_file(), "{variable} names {}, which is not there", named.display());
+            return Ok(named);
+        }
+        self.in_path().with_context(|| {
+            format!(
+                "{command} is missing: run this without --no-install, install Debian's package \
+                 {package}, or name one in {variable}"
+            )
+        })
+    }
+
+    fn is_missing(&self) -> bool {
+        self.named().is_none() && self.in_path().is_none()
+    }
+}
+
+fn install_programs() -> Result<()> {
+    let programs = [TURNSERVER, CHROMIUM, NODE, NPM, PYTHON];
+    let mut packages: Vec<_> =
+        programs.iter().filter(|program| program.is_missing()).map(|p| p.package).collect();
+    // Debian splits Python up; others do not.
+    if PYTHON.is_missing() || !succeeds(&PYTHON.find()?, &["-c", "import ensurepip"]) {
+        packages.push("python3-venv");
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+
+    // The lists that are there may do.
+    if let Err(error) = run_command(as_root("apt-get").arg("update")) {
+        println!("the package lists are not renewed: {error:#}");
+    }
+    let mut install = as_root("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(&packages);
+    run_command(&mut install).with_context(|| {
+        format!("install these yourself, then run this with --no-install: {}", packages.join(", "))
+    })?;
+    if packages.contains(&TURNSERVER.package) {
+        // Debian starts it, now and with the machine. The suite has its own.
+        run_command(as_root("service").args(["coturn", "stop"]))?;
+        run_command(as_root("update-rc.d").args(["coturn", "disable"]))?;
+    }
+    Ok(())
+}
+
+fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
+    if synapse.is_current() {
+        return Ok(());
+    }
+    synapse.remove()?;
+    let python = PYTHON.find()?;
+    ensure!(
+        succeeds(&python, &["-c", IS_PYTHON_NEW_ENOUGH]),
+        "{} is too old: Synapse's requirements take Python 3.11 or newer. Name one in {}",
+        python.display(),
+        PYTHON.variable
+    );
+    let venv: &[&OsStr] =
+        &[python.as_ref(), "-m".as_ref(), "venv".as_ref(), synapse.directory.as_ref()];
+    run_watched(&workspace(), venv).with_context(|| {
+        format!("does {} have its module venv? Debian's is in python3-venv", python.display())
+    })?;
+
+    let python = synapse.directory.join("bin/python");
+    let mut pip: Vec<&OsStr> = vec![python.as_ref()];
+    pip.extend(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"].map(OsStr::new));
+    pip.extend(["--requirement".as_ref(), requirements.as_os_str()]);
+    run_watched(&workspace(), &pip)?;
+    synapse.note()
+}
+
+fn install_packages(packages: &Installed, web: &Path) -> Result<()> {
+    if packages.is_current() {
+        return Ok(());
+    }
+    packages.remove()?;
+    find_node()?;
+    let npm = NPM.find()?;
+    let mut ci: Vec<&OsStr> = vec![npm.as_ref()];
+    ci.extend(["ci", "--ignore-scripts", "--no-audit", "--no-fund"].map(OsStr::new));
+    run_watched(web, &ci)?;
+    packages.note()
+}
+
+fn find_node() -> Result<PathBuf> {
+    let node = NODE.find()?;
+    ensure!(
+        succeeds(&node, &["--eval", IS_NODE_NEW_ENOUGH]),
+        "{} is too old: playwright-core takes Node.js 20 or newer. Name one in {}",
+        node.display(),
+        NODE.variable
+    );
+    Ok(node)
+}
+
+/// The page and the widget, each in one file.
+fn bundle(node: &Path, web: &Path) -> Result<()> {
+    let mut esbuild = Command::new(node);
+    esbuild.current_dir(web).arg("node_modules/esbuild/bin/esbuild");
+    esbuild.args(["page.js", "widget.js", "--bundle", "--outdir=dist", "--log-level=warning"]);
+    run_command(&mut esbuild)?;
+    for page in ["page.html", "widget.html"] {
+        fs::copy(web.join(page), web.join("dist").join(page))
+            .with_context(|| format!("{page} is missing"))?;
+    }
+    Ok(())
+}
+
+/// A directory that is filled once, and again when what it is filled from changes.
+struct Installed {
+    directory: PathBuf,
+    inputs: String,
+}
+
+impl Installed {
+    fn new(directory: PathBuf, inputs: &[PathBuf]) -> Result<Self> {
+        let read = |file: &PathBuf| {
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+        };
+        Ok(Self { directory, inputs: inputs.iter().map(read).collect::<Result<_>>()? })
+    }
+
+    /// Written last, so that an installation that was interrupted does not count.
+    fn stamp(&self) -> PathBuf {
+        self.directory.join("installed-from")
+    }
+
+    fn is_current(&self) -> bool {
+        fs::read_to_string(self.stamp()).is_ok_and(|inputs| inputs == self.inputs)
+    }
+
+    fn ensure_current(&self, what: &str) -> Result<()> {
+        ensure!(
+            self.is_current(),
+            "{what}: missing or outdated in {}. Run this without --no-install",
+            self.directory.display()
+        );
+        Ok(())
+    }
+
+    fn note(&self) -> Result<()> {
+        Ok(fs::write(self.stamp(), &self.inputs)?)
+    }
+
+    fn remove(&self) -> Result<()> {
+        if self.directory.exists() {
+            fs::remove_dir_all(&self.directory)?;
+        }
+        Ok(())
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command that ends when we are killed. Not for apt-get, which is not to be ended halfway.
+fn run_watched(directory: &Path, command: &[&OsStr]) -> Result<()> {
+    let mut warden = Command::new(PYTHON.find()?);
+    warden.args(["-c", WARDEN]).args(command).current_dir(directory);
+    println!("$ {}", command.join(OsStr::new(" ")).display());
+    // Ctrl-C reaches it by us.
+    let mut warden = warden.stdin(Stdio::piped()).process_group(0).spawn()?;
+    let stdin = warden.stdin.take();
+    let status = warden.wait()?;
+    drop(stdin);
+    ensure!(status.success(), "{} failed: {status}", command.join(OsStr::new(" ")).display());
+    Ok(())
+}
+
+fn succeeds(program: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn as_root(program: &str) -> Command {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let mut command = Command::new(if is_root { "env" } else { "sudo" });
+    // No questions: there may be nobody to answer.
+    command.args(["DEBIAN_FRONTEND=noninteractive", program]);
+    command
+}
