@@ -73,17 +73,24 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     let node = find_node()?;
     bundle(&node, &web)?;
 
-    let mut suite_run = cargo();
-    suite_run.args(["run", "--locked", "--package", "e2e", "--"]).args(suite);
+    let mut suite_run = Command::new(build_suite()?);
+    suite_run.current_dir(workspace()).args(suite);
     suite_run.env("E2E_PYTHON", synapse.directory.join("bin/python"));
     suite_run.env("E2E_TURNSERVER", TURNSERVER.find()?);
     suite_run.env("E2E_CHROMIUM", CHROMIUM.find()?);
     suite_run.env("E2E_NODE", node);
     suite_run.env("E2E_WEB", web);
     suite_run.env("E2E_LOGS", target.join("logs"));
-    // In our place, as cargo then puts the suite in its own: whoever interrupts or ends this process
-    // interrupts or ends the suite.
-    Err(suite_run.exec()).context("cargo did not start")
+    // In our place: whoever interrupts or ends this process interrupts or ends the suite.
+    Err(suite_run.exec()).context("the suite did not start")
+}
+
+/// With everything else that there is: by itself it would need matrix-sdk with other features, and so
+/// once more than `cargo test --workspace` does.
+fn build_suite() -> Result<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    run_command(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
+    Ok(workspace().join(target).join("debug/e2e"))
 }
 
 impl Program {
