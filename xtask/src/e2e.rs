@@ -68,14 +68,14 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
         install_synapse(&synapse, &sources.join("requirements.txt"))?;
         install_packages(&packages, &web)?;
     }
-    synapse.ensure_current("Synapse")?;
-    packages.ensure_current("the browser's driver, the widget's library and the bundler")?;
+    ensure!(is_synapse_usable(&synapse), synapse.missing("Synapse"));
+    ensure!(packages.is_current(), packages.missing("playwright-core and its like"));
     let node = find_node()?;
     bundle(&node, &web)?;
 
     let mut suite_run = cargo();
     suite_run.args(["run", "--locked", "--package", "e2e", "--"]).args(suite);
-    suite_run.env("E2E_PYTHON", synapse.directory.join("bin/python"));
+    suite_run.env("E2E_PYTHON", python_of(&synapse));
     suite_run.env("E2E_TURNSERVER", TURNSERVER.find()?);
     suite_run.env("E2E_CHROMIUM", CHROMIUM.find()?);
     suite_run.env("E2E_NODE", node);
@@ -145,7 +145,7 @@ fn install_programs() -> Result<()> {
 }
 
 fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
-    if synapse.is_current() {
+    if is_synapse_usable(synapse) {
         return Ok(());
     }
     synapse.remove()?;
@@ -162,12 +162,22 @@ fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
         format!("does {} have its module venv? Debian's is in python3-venv", python.display())
     })?;
 
-    let python = synapse.directory.join("bin/python");
+    let python = python_of(synapse);
     let mut pip: Vec<&OsStr> = vec![python.as_ref()];
     pip.extend(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"].map(OsStr::new));
     pip.extend(["--requirement".as_ref(), requirements.as_os_str()]);
     run_watched(&workspace(), &pip)?;
     synapse.note()
+}
+
+/// The Python that knows Synapse.
+fn python_of(synapse: &Installed) -> PathBuf {
+    synapse.directory.join("bin/python")
+}
+
+fn is_synapse_usable(synapse: &Installed) -> bool {
+    // The system's Python, which it was made from, may have been replaced.
+    synapse.is_current() && succeeds(&python_of(synapse), &["-c", "import synapse"])
 }
 
 fn install_packages(packages: &Installed, web: &Path) -> Result<()> {
@@ -230,13 +240,9 @@ impl Installed {
         fs::read_to_string(self.stamp()).is_ok_and(|inputs| inputs == self.inputs)
     }
 
-    fn ensure_current(&self, what: &str) -> Result<()> {
-        ensure!(
-            self.is_current(),
-            "{what}: missing or outdated in {}. Run this without --no-install",
-            self.directory.display()
-        );
-        Ok(())
+    fn missing(&self, what: &str) -> String {
+        let directory = self.directory.display();
+        format!("{what}: missing or outdated in {directory}. Run this without --no-install")
     }
 
     fn note(&self) -> Result<()> {
