@@ -64,7 +64,7 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     )?;
 
     if !no_install {
-        install_programs()?;
+        install_programs(&synapse)?;
         install_synapse(&synapse, &sources.join("requirements.txt"))?;
         install_packages(&packages, &web)?;
     }
@@ -115,12 +115,11 @@ impl Program {
     }
 }
 
-fn install_programs() -> Result<()> {
+fn install_programs(synapse: &Installed) -> Result<()> {
     let programs = [TURNSERVER, CHROMIUM, NODE, NPM, PYTHON];
     let mut packages: Vec<_> =
         programs.iter().filter(|program| program.is_missing()).map(|p| p.package).collect();
-    // Debian splits Python up; others do not.
-    if PYTHON.is_missing() || !succeeds(&PYTHON.find()?, &["-c", "import ensurepip"]) {
+    if !is_synapse_usable(synapse) && !has_venv() {
         packages.push("python3-venv");
     }
     if packages.is_empty() {
@@ -134,7 +133,7 @@ fn install_programs() -> Result<()> {
     let mut install = as_root("apt-get");
     install.args(["install", "--yes", "--no-install-recommends"]).args(&packages);
     run_command(&mut install).with_context(|| {
-        format!("install these yourself, then run this with --no-install: {}", packages.join(", "))
+        format!("install these yourself, and run this again: {}", packages.join(", "))
     })?;
     if packages.contains(&TURNSERVER.package) {
         // Debian starts it, now and with the machine. The suite has its own.
@@ -142,6 +141,11 @@ fn install_programs() -> Result<()> {
         run_command(as_root("update-rc.d").args(["coturn", "disable"]))?;
     }
     Ok(())
+}
+
+/// Debian splits Python up; others do not.
+fn has_venv() -> bool {
+    PYTHON.find().is_ok_and(|python| succeeds(&python, &["-c", "import ensurepip"]))
 }
 
 fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
@@ -262,7 +266,9 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
+            let copy = to.join(entry.file_name());
+            fs::copy(entry.path(), &copy)
+                .with_context(|| format!("cannot write {}", copy.display()))?;
         }
     }
     Ok(())
@@ -291,6 +297,9 @@ fn succeeds(program: &Path, arguments: &[&str]) -> bool {
 fn as_root(program: &str) -> Command {
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let mut command = Command::new(if is_root { "env" } else { "sudo" });
+    if !is_root {
+        command.arg("env");
+    }
     // No questions: there may be nobody to answer.
     command.args(["DEBIAN_FRONTEND=noninteractive", program]);
     command
