@@ -44,13 +44,13 @@ pub(crate) struct Page {
 
 struct Commands {
     stdin: tokio::sync::Mutex<Option<ChildStdin>>,
-    /// Who waits for an answer, by the id of the command. The last one is the newest.
     waiting: Mutex<Waiting>,
 }
 
 #[derive(Default)]
 struct Waiting {
     last_id: u64,
+    /// Who is to be told, by the id of the command.
     answers: Vec<(u64, oneshot::Sender<Answer>)>,
 }
 
