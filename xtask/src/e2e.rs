@@ -64,18 +64,18 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     )?;
 
     if !no_install {
-        install_programs()?;
+        install_programs(&synapse)?;
         install_synapse(&synapse, &sources.join("requirements.txt"))?;
         install_packages(&packages, &web)?;
     }
-    synapse.ensure_current("Synapse")?;
-    packages.ensure_current("the browser's driver, the widget's library and the bundler")?;
+    ensure!(is_synapse_usable(&synapse), synapse.missing("Synapse"));
+    ensure!(packages.is_current(), packages.missing("playwright-core and its like"));
     let node = find_node()?;
     bundle(&node, &web)?;
 
     let mut suite_run = Command::new(build_suite()?);
     suite_run.current_dir(workspace()).args(suite);
-    suite_run.env("E2E_PYTHON", synapse.directory.join("bin/python"));
+    suite_run.env("E2E_PYTHON", python_of(&synapse));
     suite_run.env("E2E_TURNSERVER", TURNSERVER.find()?);
     suite_run.env("E2E_CHROMIUM", CHROMIUM.find()?);
     suite_run.env("E2E_NODE", node);
@@ -122,12 +122,11 @@ impl Program {
     }
 }
 
-fn install_programs() -> Result<()> {
+fn install_programs(synapse: &Installed) -> Result<()> {
     let programs = [TURNSERVER, CHROMIUM, NODE, NPM, PYTHON];
     let mut packages: Vec<_> =
         programs.iter().filter(|program| program.is_missing()).map(|p| p.package).collect();
-    // Debian splits Python up; others do not.
-    if PYTHON.is_missing() || !succeeds(&PYTHON.find()?, &["-c", "import ensurepip"]) {
+    if !is_synapse_usable(synapse) && !has_venv() {
         packages.push("python3-venv");
     }
     if packages.is_empty() {
@@ -141,7 +140,7 @@ fn install_programs() -> Result<()> {
     let mut install = as_root("apt-get");
     install.args(["install", "--yes", "--no-install-recommends"]).args(&packages);
     run_command(&mut install).with_context(|| {
-        format!("install these yourself, then run this with --no-install: {}", packages.join(", "))
+        format!("install these yourself, and run this again: {}", packages.join(", "))
     })?;
     if packages.contains(&TURNSERVER.package) {
         // Debian starts it, now and with the machine. The suite has its own.
@@ -151,8 +150,13 @@ fn install_programs() -> Result<()> {
     Ok(())
 }
 
+/// Debian splits Python up; others do not.
+fn has_venv() -> bool {
+    PYTHON.find().is_ok_and(|python| succeeds(&python, &["-c", "import ensurepip"]))
+}
+
 fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
-    if synapse.is_current() {
+    if is_synapse_usable(synapse) {
         return Ok(());
     }
     synapse.remove()?;
@@ -169,12 +173,22 @@ fn install_synapse(synapse: &Installed, requirements: &Path) -> Result<()> {
         format!("does {} have its module venv? Debian's is in python3-venv", python.display())
     })?;
 
-    let python = synapse.directory.join("bin/python");
+    let python = python_of(synapse);
     let mut pip: Vec<&OsStr> = vec![python.as_ref()];
     pip.extend(["-m", "pip", "--disable-pip-version-check", "install", "--quiet"].map(OsStr::new));
     pip.extend(["--requirement".as_ref(), requirements.as_os_str()]);
     run_watched(&workspace(), &pip)?;
     synapse.note()
+}
+
+/// The Python that knows Synapse.
+fn python_of(synapse: &Installed) -> PathBuf {
+    synapse.directory.join("bin/python")
+}
+
+fn is_synapse_usable(synapse: &Installed) -> bool {
+    // The system's Python, which it was made from, may have been replaced.
+    synapse.is_current() && succeeds(&python_of(synapse), &["-c", "import synapse"])
 }
 
 fn install_packages(packages: &Installed, web: &Path) -> Result<()> {
@@ -237,13 +251,9 @@ impl Installed {
         fs::read_to_string(self.stamp()).is_ok_and(|inputs| inputs == self.inputs)
     }
 
-    fn ensure_current(&self, what: &str) -> Result<()> {
-        ensure!(
-            self.is_current(),
-            "{what}: missing or outdated in {}. Run this without --no-install",
-            self.directory.display()
-        );
-        Ok(())
+    fn missing(&self, what: &str) -> String {
+        let directory = self.directory.display();
+        format!("{what}: missing or outdated in {directory}. Run this without --no-install")
     }
 
     fn note(&self) -> Result<()> {
@@ -263,7 +273,9 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name()))?;
+            let copy = to.join(entry.file_name());
+            fs::copy(entry.path(), &copy)
+                .with_context(|| format!("cannot write {}", copy.display()))?;
         }
     }
     Ok(())
@@ -292,6 +304,9 @@ fn succeeds(program: &Path, arguments: &[&str]) -> bool {
 fn as_root(program: &str) -> Command {
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let mut command = Command::new(if is_root { "env" } else { "sudo" });
+    if !is_root {
+        command.arg("env");
+    }
     // No questions: there may be nobody to answer.
     command.args(["DEBIAN_FRONTEND=noninteractive", program]);
     command

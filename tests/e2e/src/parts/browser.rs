@@ -24,6 +24,8 @@ use crate::environment::Environment;
 /// For anything that a page is told to do.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
+const GONE: &str = "the browser is gone: browser.log says why";
+
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A Chromium of its own. It ends when the driver's stdin closes: when this is dropped, and when the
@@ -42,13 +44,13 @@ pub(crate) struct Page {
 
 struct Commands {
     stdin: tokio::sync::Mutex<Option<ChildStdin>>,
-    /// Who waits for an answer, by the id of the command. The last one is the newest.
     waiting: Mutex<Waiting>,
 }
 
 #[derive(Default)]
 struct Waiting {
     last_id: u64,
+    /// Who is to be told, by the id of the command.
     answers: Vec<(u64, oneshot::Sender<Answer>)>,
 }
 
@@ -149,13 +151,13 @@ impl Commands {
         {
             let mut stdin = self.stdin.lock().await;
             let stdin = stdin.as_mut().context("the browser was stopped")?;
-            stdin.write_all(line.as_bytes()).await.context("the browser is gone")?;
+            stdin.write_all(line.as_bytes()).await.context(GONE)?;
         }
 
         let Answer { value, error, .. } = timeout(ANSWER_TIMEOUT, answer)
             .await
             .with_context(|| format!("the browser did not {command} within {ANSWER_TIMEOUT:?}"))?
-            .context("the browser is gone")?;
+            .context(GONE)?;
         match error {
             None => Ok(T::deserialize(value)?),
             Some(error) => Err(anyhow!(error)),

@@ -58,7 +58,8 @@ impl Synapse {
     /// The version that is installed.
     pub(crate) async fn version(environment: &Environment) -> anyhow::Result<String> {
         let output = Command::new(&environment.python)
-            .args(["-c", "import synapse; print(synapse.__version__)"])
+            // `synapse.__version__` names the commit of whatever git repository it lies in.
+            .args(["-c", "import importlib.metadata as m; print(m.version('matrix-synapse'))"])
             .output()
             .await?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())

@@ -72,15 +72,19 @@ macro_rules! scenario {
 }
 
 /// The longest first: two play at a time.
-#[rustfmt::skip]
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    scenario!(lifetimes::a_widget_always_holds_credentials_that_coturn_accepts, WithTurn(HALF_A_MINUTE)),
+    scenario!(
+        lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
+        WithTurn(HALF_A_MINUTE)
+    ),
     scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
     scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(HOUR)),
     scenario!(hostile::a_hostile_widget_is_granted_nothing, WithTurn(HOUR)),
     scenario!(secret::rejected_credentials_are_replaced, WithTurn(HOUR)),
-    scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(HOUR)).logging_everything(),
-    scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(HOUR)).without_widgets(),
+    scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(HOUR))
+        .logging_everything(),
+    scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(HOUR))
+        .without_widgets(),
     scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(HOUR)),
     scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(HOUR)),
     scenario!(reload::a_widget_that_reloads_in_its_page_gets_credentials_at_once, WithTurn(HOUR)),

@@ -76,8 +76,11 @@ async fn exchange(alice: &mut Peer, bob: &mut Peer) -> Result<Relays> {
     let answer = bob.answer(offer).await?;
     alice.connection.set_remote_description(answer).await?;
 
-    alice.say("from alice").await?;
-    bob.say("from bob").await?;
+    // webrtc-rs cannot open a channel of this kind once the other peer has sent something on it.
+    alice.wait_until_open().await?;
+    bob.wait_until_open().await?;
+    alice.channel.send_text("from alice").await?;
+    bob.channel.send_text("from bob").await?;
     ensure!(bob.hear().await? == "from alice");
     ensure!(alice.hear().await? == "from bob");
 
@@ -161,10 +164,9 @@ impl Peer {
         Ok(description)
     }
 
-    async fn say(&mut self, words: &str) -> Result<()> {
-        let Self { name, connection, channel, is_open, .. } = self;
+    async fn wait_until_open(&mut self) -> Result<()> {
+        let Self { name, connection, is_open, .. } = self;
         within(name, connection, "an open data channel", is_open.wait_for(|it| *it)).await??;
-        channel.send_text(words).await?;
         Ok(())
     }
 
