@@ -40,6 +40,10 @@ use crate::{
 impl TurnServerCapability {
     /// A driver for one widget and the handle to talk to it, like
     /// [`WidgetDriver::new`](matrix_sdk::widget::WidgetDriver::new).
+    ///
+    /// When the widget's page loads again, drop both and make new ones. With the old ones, a widget
+    /// that does not say `content_loaded` counts as one that watches, and its next
+    /// `watch_turn_servers` has no effect, as MSC3846 says: it gets credentials when they change.
     pub fn widget_driver(
         &self,
         settings: WidgetSettings,
