@@ -1,5 +1,6 @@
 //! The end-to-end suite, and the real parts that it needs: programs from Debian, Synapse from PyPI,
-//! and what the browser runs from npm. Everything that is not Debian's goes below `target/e2e`.
+//! and what the browser runs from npm. What is not Debian's goes below `target/e2e`, caches included,
+//! except for temporary files: Chromium has sockets among them, whose paths have to be short.
 
 use std::{
     env,
@@ -22,7 +23,10 @@ const WARDEN: &str = include_str!("../../tests/e2e/src/parts/warden.py");
 const IS_PYTHON_NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
 
 /// What package-lock.json takes: Node.js 20.
-const IS_NODE_NEW_ENOUGH: &str = "process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)";
+const LEAST_NODE: u32 = 20;
+
+const IS_NODE_NEW_ENOUGH: &str =
+    "process.exit(parseInt(process.versions.node) < process.argv[1] ? 1 : 0)";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -54,7 +58,7 @@ const PYTHON: Program =
 
 pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     let sources = workspace().join("tests/e2e");
-    let target = workspace().join("target/e2e");
+    let target = target();
     let synapse = Installed::new(target.join("venv"), &[sources.join("requirements.txt")])?;
     let web = target.join("web");
     copy_files(&sources.join("web"), &web)?;
@@ -81,16 +85,38 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     suite_run.env("E2E_NODE", node);
     suite_run.env("E2E_WEB", web);
     suite_run.env("E2E_LOGS", target.join("logs"));
+    // Chromium writes there besides its profile, which is temporary.
+    suite_run.env("XDG_CACHE_HOME", cache());
+    suite_run.env("XDG_CONFIG_HOME", target.join("config"));
     // In our place: whoever interrupts or ends this process interrupts or ends the suite.
     Err(suite_run.exec()).context("the suite did not start")
+}
+
+fn target() -> PathBuf {
+    workspace().join("target/e2e")
+}
+
+fn cache() -> PathBuf {
+    target().join("cache")
 }
 
 /// With everything else that there is: by itself it would need matrix-sdk with other features, and so
 /// once more than `cargo test --workspace` does.
 fn build_suite() -> Result<PathBuf> {
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    run_command(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))?;
-    Ok(workspace().join(target).join("debug/e2e"))
+    let mut build = cargo();
+    build.args(["build", "--locked", "--workspace", "--all-targets"]);
+    // Where it puts things depends on variables and configuration files.
+    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    println!("$ {build:?}");
+    let output = build.output()?;
+    ensure!(output.status.success(), "{build:?} failed: {}", output.status);
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next())
+        .map(PathBuf::from)
+        // Its unit tests have a hash in their name.
+        .find(|executable| executable.ends_with("e2e"))
+        .context("cargo built no executable named e2e")
 }
 
 impl Program {
@@ -132,10 +158,16 @@ fn install_programs(synapse: &Installed) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
+    if !NODE.is_missing() {
+        find_node()?;
+    }
 
     // The lists that are there may do.
     if let Err(error) = run_command(as_root("apt-get").arg("update")) {
         println!("the package lists are not renewed: {error:#}");
+    }
+    if packages.contains(&NODE.package) {
+        ensure_node_is_available()?;
     }
     let mut install = as_root("apt-get");
     install.args(["install", "--yes", "--no-install-recommends"]).args(&packages);
@@ -207,12 +239,32 @@ fn install_packages(packages: &Installed, web: &Path) -> Result<()> {
 fn find_node() -> Result<PathBuf> {
     let node = NODE.find()?;
     ensure!(
-        succeeds(&node, &["--eval", IS_NODE_NEW_ENOUGH]),
-        "{} is too old: playwright-core takes Node.js 20 or newer. Name one in {}",
+        succeeds(&node, &["--eval", IS_NODE_NEW_ENOUGH, &LEAST_NODE.to_string()]),
+        "{} is too old: playwright-core takes Node.js {LEAST_NODE} or newer. Name one in {}",
         node.display(),
         NODE.variable
     );
     Ok(node)
+}
+
+/// Fails if what the system would install as Node.js is too old, as Debian 12's is.
+fn ensure_node_is_available() -> Result<()> {
+    let mut policy = Command::new("apt-cache");
+    policy.args(["policy", NODE.package]).env("LC_ALL", "C");
+    // Without apt-cache there is no candidate either.
+    let policy = policy.output().map(|output| output.stdout).unwrap_or_default();
+    let policy = String::from_utf8_lossy(&policy);
+    let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    let major = candidate.and_then(|version| version.split('.').next()?.parse().ok());
+    ensure!(
+        major.is_some_and(|major: u32| major >= LEAST_NODE),
+        "Node.js {LEAST_NODE} or newer is missing, and this system's own is {}: install it with npm \
+         from https://nodejs.org/en/download, or name them in {} and {}",
+        candidate.unwrap_or("unknown"),
+        NODE.variable,
+        NPM.variable
+    );
+    Ok(())
 }
 
 /// The page and the widget, each in one file.
@@ -285,6 +337,8 @@ fn copy_files(from: &Path, to: &Path) -> Result<()> {
 fn run_watched(directory: &Path, command: &[&OsStr]) -> Result<()> {
     let mut warden = Command::new(PYTHON.find()?);
     warden.args(["-c", WARDEN]).args(command).current_dir(directory);
+    warden.env("PIP_CACHE_DIR", cache().join("pip"));
+    warden.env("npm_config_cache", cache().join("npm"));
     println!("$ {}", command.join(OsStr::new(" ")).display());
     // Ctrl-C reaches it by us.
     let mut warden = warden.stdin(Stdio::piped()).process_group(0).spawn()?;

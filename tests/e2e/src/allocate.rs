@@ -12,8 +12,8 @@ use webrtc_util::Conn;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a widget holds, in the field's words.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// What a widget holds, in the field's words. Not `Debug`: it holds a password.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct TurnServers {
     pub(crate) uris: Vec<String>,
     pub(crate) username: String,

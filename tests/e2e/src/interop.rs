@@ -66,7 +66,7 @@ fn scenario_table(outcomes: &Outcomes) -> String {
 }
 
 async fn components(environment: &Environment) -> anyhow::Result<Vec<Component>> {
-    let browser = Browser::start(environment, &environment.logs)?;
+    let browser = Browser::start(environment, &environment.logs.join("browser.log"))?;
     let chromium = browser.version().await?;
     browser.stop().await?;
 
@@ -86,7 +86,7 @@ async fn components(environment: &Environment) -> anyhow::Result<Vec<Component>>
             version: Coturn::version(environment).await?,
             exercised: "`use-auth-secret`: Allocate with valid, expired and outdated credentials; \
                         relaying over UDP",
-            plays_in: anywhere,
+            plays_in: |scenario| scenario.allocates,
         },
         Component {
             name: "matrix-sdk",

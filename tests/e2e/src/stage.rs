@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 use matrix_sdk::ruma::OwnedRoomId;
+use tokio::time::timeout;
 
 use crate::{
     account::Account,
@@ -15,6 +16,9 @@ use crate::{
     parts::{Browser, Coturn, Synapse, Turn},
     widget::Widget,
 };
+
+/// The SDK repeats a request that fails for up to 15 minutes.
+const ACCOUNTS_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Known to Synapse and to coturn.
 const SECRET: &str = "the-first-secret-of-the-suite";
@@ -52,18 +56,15 @@ impl Stage {
         directory: &Path,
         homeserver: Homeserver,
     ) -> anyhow::Result<Self> {
-        let browser = Browser::start(environment, directory)?;
+        let browser = Browser::start(environment, &directory.join("browser.log"))?;
         let coturn = Coturn::start(environment, directory, SECRET).await?;
         let turn = turn(&coturn, homeserver, SECRET);
         let synapse = Synapse::start(environment, directory, turn.as_ref()).await?;
 
-        let homeserver_url = synapse.url();
-        let (alice, bob) = futures::try_join!(
-            Account::register(&homeserver_url, "alice"),
-            Account::register(&homeserver_url, "bob"),
-        )?;
-        let room = alice.create_room().await?;
-        bob.join(&room).await?;
+        let accounts = timeout(ACCOUNTS_TIMEOUT, in_one_room(&synapse.url())).await;
+        let (alice, bob, room) = accounts.with_context(|| {
+            format!("alice and bob were not in a room within {ACCOUNTS_TIMEOUT:?}")
+        })??;
         Ok(Self {
             directory: directory.to_owned(),
             synapse,
@@ -95,8 +96,8 @@ impl Stage {
     }
 
     /// One more, which the caller has to stop.
-    pub(crate) fn start_browser(&self) -> anyhow::Result<Browser> {
-        Browser::start(&self.environment, &self.directory)
+    pub(crate) fn start_other_browser(&self) -> anyhow::Result<Browser> {
+        Browser::start(&self.environment, &self.directory.join("other-browser.log"))
     }
 
     /// Restarts Synapse and coturn with another secret.
@@ -122,6 +123,17 @@ impl Stage {
             futures::join!(browser.stop(), coturn.stop(), synapse.stop());
         browser.and(coturn).and(synapse)
     }
+}
+
+/// Two new accounts, and the room that both are in.
+async fn in_one_room(homeserver: &str) -> anyhow::Result<(Account, Account, OwnedRoomId)> {
+    let (alice, bob) = futures::try_join!(
+        Account::register(homeserver, "alice"),
+        Account::register(homeserver, "bob"),
+    )?;
+    let room = alice.create_room().await?;
+    bob.join(&room).await?;
+    Ok((alice, bob, room))
 }
 
 fn turn(coturn: &Coturn, homeserver: Homeserver, secret: &str) -> Option<Turn> {

@@ -5,6 +5,8 @@ import { createInterface } from "node:readline";
 
 import { chromium } from "playwright-core";
 
+const CLOSE_TIMEOUT_MS = 10_000;
+
 const browser = await chromium.launch({
     executablePath: process.env.E2E_CHROMIUM,
     // Whoever interrupts this interrupts the program that holds stdin.
@@ -84,6 +86,8 @@ async function answer(line) {
 const lines = createInterface({ input: process.stdin });
 lines.on("line", answer);
 lines.on("close", async () => {
+    // If Chromium does not close: playwright-core kills it when this program exits.
+    setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
     await browser.close();
     process.exit();
 });

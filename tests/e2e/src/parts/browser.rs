@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use futures::channel::oneshot;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -24,8 +24,9 @@ use crate::environment::Environment;
 /// For anything that a page is told to do.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-const GONE: &str = "the browser is gone: browser.log says why";
+const GONE: &str = "the browser is gone: its log says why";
 
+/// More than the driver's own patience with Chromium.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A Chromium of its own. It ends when the driver's stdin closes: when this is dropped, and when the
@@ -63,13 +64,13 @@ struct Answer {
 }
 
 impl Browser {
-    pub(crate) fn start(environment: &Environment, directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(environment: &Environment, log: &Path) -> anyhow::Result<Self> {
         let mut driver = Command::new(&environment.node)
             .arg(environment.web.join("browser.mjs"))
             .env("E2E_CHROMIUM", &environment.chromium)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(directory.join("browser.log"))?)
+            .stderr(File::create(log)?)
             // Ctrl-C is for the suite.
             .process_group(0)
             .spawn()
@@ -96,10 +97,13 @@ impl Browser {
 
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.commands.stdin.lock().await.take();
-        timeout(STOP_TIMEOUT, self.driver.wait())
-            .await
-            .with_context(|| format!("the browser did not stop within {STOP_TIMEOUT:?}"))??;
-        Ok(())
+        if let Ok(status) = timeout(STOP_TIMEOUT, self.driver.wait()).await {
+            status?;
+            return Ok(());
+        }
+        // Chromium ends once nobody holds the other end of its pipe.
+        self.driver.kill().await?;
+        bail!("the browser did not stop within {STOP_TIMEOUT:?}, and was killed")
     }
 }
 

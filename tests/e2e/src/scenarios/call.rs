@@ -59,12 +59,11 @@ fn ensure_none_is_logged(stage: &Stage, secrets: &[String]) -> anyhow::Result<()
     let log = fs::read_to_string(stage.directory.join("host.log"))
         .context("the host's log cannot be read")?;
     ensure!(log.contains("TRACE") && log.contains("matrix_sdk_turn"), "the host logs nothing");
-    for line in log.lines() {
-        // The line is not shown: this may be logged as well.
+    for (line, number) in log.lines().zip(1..) {
+        // Nothing of the line is shown: what is said here may be logged as well.
         ensure!(
             !secrets.iter().any(|secret| line.contains(secret)),
-            "the host's log holds a secret, in a line that begins with {:?}",
-            line.chars().take(80).collect::<String>()
+            "line {number} of the host's log holds a secret"
         );
     }
     Ok(())

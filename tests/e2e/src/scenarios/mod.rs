@@ -22,8 +22,9 @@ use crate::stage::{
     Stage,
 };
 
-/// Long enough that nothing is refreshed while a scenario plays.
-const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Long enough that nothing is refreshed while a scenario plays: the first refresh comes after 0.033
+/// of the lifetime at the soonest, here 47 minutes.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Short enough to see several lifetimes. The schedule's own floor of 10 s is well below.
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
@@ -44,6 +45,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) homeserver: Homeserver,
     pub(crate) client: Client,
+    /// Whether anything is asked of coturn.
+    pub(crate) allocates: bool,
     /// What the host program logs.
     pub(crate) log_level: LevelFilter,
     pub(crate) play: for<'a> fn(&'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<()>>,
@@ -57,6 +60,10 @@ impl Scenario {
     const fn without_widgets(self) -> Self {
         Self { client: Client::Streams, ..self }
     }
+
+    const fn without_allocations(self) -> Self {
+        Self { allocates: false, ..self }
+    }
 }
 
 macro_rules! scenario {
@@ -65,6 +72,7 @@ macro_rules! scenario {
             name: stringify!($name),
             homeserver: $homeserver,
             client: Client::Widgets,
+            allocates: true,
             log_level: LevelFilter::INFO,
             play: |stage| $theme::$name(stage).boxed_local(),
         }
@@ -78,16 +86,20 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         WithTurn(HALF_A_MINUTE)
     ),
     scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
-    scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(HOUR)),
-    scenario!(hostile::a_hostile_widget_is_granted_nothing, WithTurn(HOUR)),
-    scenario!(secret::rejected_credentials_are_replaced, WithTurn(HOUR)),
-    scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(HOUR))
+    scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(DAY))
+        .without_allocations(),
+    scenario!(hostile::a_hostile_widget_is_granted_nothing, WithTurn(DAY)).without_allocations(),
+    scenario!(secret::rejected_credentials_are_replaced, WithTurn(DAY)),
+    scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(DAY))
         .logging_everything(),
-    scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(HOUR))
+    scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(DAY))
         .without_widgets(),
-    scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(HOUR)),
-    scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(HOUR)),
-    scenario!(reload::a_widget_that_reloads_in_its_page_gets_credentials_at_once, WithTurn(HOUR)),
-    scenario!(denied::a_widget_that_is_denied_turn_causes_no_request, WithTurn(HOUR)),
-    scenario!(not_configured::a_widget_is_told_that_there_is_no_turn_server, WithoutTurn),
+    scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(DAY))
+        .without_allocations(),
+    scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(DAY)),
+    scenario!(reload::a_widget_that_reloads_in_its_page_gets_credentials_at_once, WithTurn(DAY)),
+    scenario!(denied::a_widget_that_is_denied_turn_causes_no_request, WithTurn(DAY))
+        .without_allocations(),
+    scenario!(not_configured::a_widget_is_told_that_there_is_no_turn_server, WithoutTurn)
+        .without_allocations(),
 ];

@@ -9,8 +9,8 @@ use crate::{
     stage::Stage,
 };
 
-/// A request to a homeserver that answers, and an update.
-const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request to a homeserver that answers, and an update, on a busy machine.
+const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn rejected_credentials_are_replaced(stage: &mut Stage) -> anyhow::Result<()> {
     let (host, widget) = stage.alice_with_widget().await?;

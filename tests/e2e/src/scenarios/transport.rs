@@ -12,8 +12,9 @@ use tokio::{
     time::timeout,
 };
 use webrtc::{
-    api::APIBuilder,
+    api::{APIBuilder, setting_engine::SettingEngine},
     data_channel::{RTCDataChannel, data_channel_init::RTCDataChannelInit},
+    ice::mdns::MulticastDnsMode,
     ice_transport::{
         ice_candidate::RTCIceCandidate, ice_candidate_type::RTCIceCandidateType,
         ice_server::RTCIceServer,
@@ -103,7 +104,11 @@ struct Peer {
 
 impl Peer {
     async fn new(name: &'static str, turn: &TurnService) -> Result<Self> {
+        let mut settings = SettingEngine::default();
+        // By default it listens for multicasts, on all addresses.
+        settings.set_ice_multicast_dns_mode(MulticastDnsMode::Disabled);
         let connection = APIBuilder::new()
+            .with_setting_engine(settings)
             .build()
             .new_peer_connection(RTCConfiguration {
                 ice_servers: ice_servers(name, turn).await?,
