@@ -370,6 +370,55 @@ async fn s12_the_same_credentials_for_longer_wake_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s06_many_newcomers_do_not_keep_a_subscriber_from_learning_of_an_expiry() {
+    let (service, script, clock) = service();
+    let mut states = service.subscribe();
+    script.answer(available("alice"));
+    next(&mut states).await;
+
+    clock.sleep(8 * HOUR);
+    let _newcomers = [service.subscribe(), service.subscribe()];
+    let state = states.next().now_or_never().unwrap().unwrap();
+    assert_eq!(reason(&state), UnavailableReason::Expired);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s06_credentials_that_come_back_reach_who_missed_that_they_were_gone() {
+    let (service, script, clock) = service();
+    let mut states = service.subscribe();
+    script.answer(available("alice"));
+    let gone = next(&mut states).await;
+
+    clock.sleep(8 * HOUR);
+    let mut newcomer = service.subscribe();
+    script.answer(available("alice"));
+    next(&mut newcomer).await;
+    let back = states.next().now_or_never().unwrap().unwrap();
+    assert_eq!(username(&back), "alice");
+    let valid_for = |state: &TurnState| state.available().unwrap().valid_for(clock.now()).unwrap();
+    assert_eq!(valid_for(&gone), Duration::ZERO);
+    assert!(valid_for(&back) > HOUR / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_a_rejection_too_soon_after_the_last_one_waits_and_is_not_forgotten() {
+    let (service, script, _clock) = service();
+    let mut states = service.subscribe();
+    script.answer(available("alice"));
+    let alice = next(&mut states).await.available().unwrap().clone();
+    service.report_rejected(&alice);
+    script.answer(available("bob"));
+    let bob = next(&mut states).await.available().unwrap().clone();
+
+    sleep(5 * SECOND).await;
+    (0..100).for_each(|_| service.report_rejected(&bob));
+    settle().await;
+    assert_eq!(script.requests(), 2);
+    sleep(6 * SECOND).await;
+    assert_eq!(script.requests(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn s12_a_newcomer_is_told_the_same_failure_again_and_nobody_else() {
     let (service, script, _clock) = service();
     let mut states = service.subscribe();

@@ -81,7 +81,7 @@ fn table(rows: &[Row], bound: Option<&str>, cell: impl Fn(&Measured) -> String) 
     table
 }
 
-/// The target of DESIGN.md, section 8: stale for at most `max(0, L - 0.28 TTL) + 10 s`.
+/// The target: stale for at most `max(0, L - 0.28 TTL) + 10 s`.
 fn hanging(moments: u64) -> Table {
     let mut table =
         Table::new(["TTL", "outage", "max(0, L - 0.28 TTL) + 10", "refused", "hanging"]);

@@ -26,7 +26,7 @@ impl Observer for Log {
     fn note(&mut self, moment: Moment, note: &Note<'_>) -> Result<(), Violation> {
         let what = match note {
             Note::Event(event) => format!("{event:?}"),
-            Note::Cleared => "    nothing to see until the answer".to_owned(),
+            Note::Awaited => "    nothing to see until the answer".to_owned(),
             Note::Sent => "  request".to_owned(),
             Note::Answered(reply) => match (&reply.kind, &reply.credentials) {
                 (ReplyKind::Credentials, Some((server, ttl))) => {

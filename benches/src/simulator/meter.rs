@@ -86,7 +86,6 @@ impl Observer for Meter {
                     self.newest = Some((self.sent_at.saturating_add(*ttl), *ttl));
                 }
             }
-            Note::Cleared => self.holds_credentials = false,
             Note::Update(state) => self.holds_credentials = state.available().is_some(),
             _ => {}
         }

@@ -31,7 +31,7 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 const RETRY_MAX_EXPIRED: Duration = Duration::from_secs(10);
 const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// The share of the TTL that section 8 counts on when an outage begins.
+/// The share of the TTL that can be counted on when an outage begins.
 const LEFT_AT_WORST: f64 = 0.28;
 
 /// So many requests in a row may fail within no time at all, and so many more per second: twice as
@@ -56,8 +56,9 @@ pub struct Referee {
     last: Last,
     /// What a subscriber must be seeing.
     expected: Option<Expected>,
-    /// What a subscriber sees.
+    /// What a subscriber sees who has been there for a while.
     seen: Option<TurnState>,
+    newcomer: Newcomer,
     /// The newest failure, if nothing succeeded since.
     last_failure: Option<UnavailableReason>,
     /// By when the next request must have been sent, if somebody subscribes.
@@ -69,6 +70,9 @@ pub struct Referee {
     refreshed: bool,
     /// `report_rejected()` was.
     rejected: bool,
+    /// And was too soon after the last one: a request is due, but not yet.
+    rejected_again: bool,
+    /// When a request was last sent for that.
     last_rejection: Option<Timestamp>,
     /// Until when the newest success excuses a delay.
     floor: Option<Instant>,
@@ -84,6 +88,16 @@ struct Expected {
     server: TurnServer,
     /// When it was asked for, and for how long it holds. `None`: not known.
     holds: Option<(Timestamp, Duration)>,
+}
+
+/// Somebody who subscribed while there was nothing to see that is not out of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Newcomer {
+    /// There is none, or not any more.
+    Served,
+    Waits,
+    /// The answer is there: now.
+    IsDue,
 }
 
 /// The last answer.
@@ -135,12 +149,14 @@ impl Referee {
             last: Last::Nothing,
             expected: None,
             seen: None,
+            newcomer: Newcomer::Served,
             last_failure: None,
             due_by: None,
             failures: Failures::default(),
             may_spread: true,
             refreshed: false,
             rejected: false,
+            rejected_again: false,
             last_rejection: None,
             floor: None,
             unknown_ttl_delay: FLOOR,
@@ -186,14 +202,25 @@ impl Referee {
                     (Some(expected), Some(TurnState::Available(seen))) => expected.server == *seen,
                     _ => false,
                 };
-                let just_now = self.last_rejection.is_some_and(|last| passed(last, now) < FLOOR);
-                if current && !just_now && self.in_flight.is_none() {
-                    self.last_rejection = Some(now);
-                    self.rejected = true;
-                    self.floor = None;
-                    if !matches!(self.last, Last::RateLimited { .. }) {
-                        self.due_by = Some(self.soon(now));
+                let is_news = current && !self.rejected && !self.rejected_again;
+                if !is_news || self.in_flight.is_some() {
+                    return;
+                }
+                let last = self.last_rejection.filter(|last| passed(*last, now) < FLOOR);
+                let due_by = match last {
+                    Some(last) => {
+                        self.rejected_again = true;
+                        let due_by = after(last.monotonic, FLOOR);
+                        self.due_by.map_or(due_by, |sooner| sooner.min(due_by))
                     }
+                    None => {
+                        self.rejected = true;
+                        self.floor = None;
+                        self.soon(now)
+                    }
+                };
+                if !matches!(self.last, Last::RateLimited { .. }) {
+                    self.due_by = Some(due_by);
                 }
             }
             // Whatever was due on the wall clock may come at once.
@@ -218,11 +245,15 @@ impl Referee {
         let late = !self.is_in_time(now) && subscribed_at != Some(now.monotonic);
         ensure(!late, "a request later than it was due")?;
 
-        if self.refreshed || self.rejected {
+        if self.refreshed || self.rejected || self.rejected_again {
             self.failures.excused += 1;
+        }
+        if self.rejected || self.rejected_again {
+            self.last_rejection = Some(now);
         }
         self.refreshed = false;
         self.rejected = false;
+        self.rejected_again = false;
         self.floor = None;
         self.in_flight = Some(now);
         self.last_sent = Some(now);
@@ -242,6 +273,8 @@ impl Referee {
                 )?;
                 ensure(
                     self.rejected
+                        || self.rejected_again
+                            && self.last_rejection.is_some_and(|last| passed(last, now) >= FLOOR)
                         || self.refreshed
                         || passed(sent, now) + ROUNDING >= earliest
                         || passed(answered, now) >= earliest.max(FLOOR),
@@ -275,6 +308,9 @@ impl Referee {
         let Some(sent) = self.in_flight.take() else {
             return Err("an answer to no request".to_owned());
         };
+        if self.newcomer == Newcomer::Waits {
+            self.newcomer = Newcomer::IsDue;
+        }
         self.expire(now);
         self.last_failure = reply.failure();
         match (&reply.credentials, reply.kind) {
@@ -366,8 +402,12 @@ impl Referee {
         if let TurnState::Available(server) = state {
             ensure(!server.is_expired(now), "S6: published after expiry")?;
         }
-        ensure(self.seen.as_ref() != Some(state), "S12: woken for what was known before")?;
+        let is_known = self.seen.as_ref() == Some(state) && self.newcomer != Newcomer::IsDue;
+        ensure(!is_known, "S12: woken for what was known before")?;
         self.seen = Some(state.clone());
+        if self.newcomer == Newcomer::IsDue {
+            self.newcomer = Newcomer::Served;
+        }
         Ok(())
     }
 
@@ -377,6 +417,7 @@ impl Referee {
             return ensure(wakeup.is_none(), "S11: a timer while nobody subscribes");
         }
         self.sees_the_newest()?;
+        ensure(self.newcomer != Newcomer::IsDue, "who subscribed last sees no answer")?;
 
         let Some(wakeup) = wakeup else {
             ensure(
@@ -442,7 +483,7 @@ impl Referee {
             // The last request to fail may have been sent when the outage was all but over.
             let most = inevitable + RETRY_MAX_EXPIRED + latency;
             if self.stale > most {
-                return Err(format!("section 8: stale for {:?}, not {most:?}", self.stale));
+                return Err(format!("stale for {:?}, where {most:?} are inevitable", self.stale));
             }
         }
         let silenced = matches!(
@@ -458,7 +499,12 @@ impl Observer for Referee {
     fn note(&mut self, Moment { elapsed, now }: Moment, note: &Note<'_>) -> Result<(), Violation> {
         match note {
             Note::Event(event) => self.happened(now, event),
-            Note::Cleared => self.seen = None,
+            Note::Awaited => {
+                self.newcomer = Newcomer::Waits;
+                if self.subscribers == 1 {
+                    self.seen = None;
+                }
+            }
             Note::Sent => self.sent(now)?,
             Note::Answered(reply) => self.answered(now, reply)?,
             Note::Update(state) => self.updated(now, state)?,

@@ -31,8 +31,8 @@ pub struct Moment {
 pub enum Note<'a> {
     /// Something happened on the client's side. Of a sleep: it is over.
     Event(&'a Event),
-    /// What there was to see is out of date: subscribers see nothing until the next update.
-    Cleared,
+    /// What there is to see is out of date: who just subscribed sees nothing until the next answer.
+    Awaited,
     /// A request is sent.
     Sent,
     /// It is answered, or ran into its timeout.
@@ -196,8 +196,10 @@ impl<C: Client, O: Observer> Run<'_, C, O> {
                 self.subscribers += 1;
                 self.client.subscribe(now);
                 if self.client.is_waiting_for_outcome() {
-                    self.seen = None;
-                    self.note(&Note::Cleared)?;
+                    if self.subscribers == 1 {
+                        self.seen = None;
+                    }
+                    self.note(&Note::Awaited)?;
                 }
             }
             Event::Unsubscribe if self.subscribers > 0 => {

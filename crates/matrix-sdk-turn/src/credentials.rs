@@ -93,6 +93,11 @@ impl TurnServer {
         Self { credentials: self.credentials.clone(), expires: Arc::new(Mutex::new(expires)) }
     }
 
+    /// Whether the expiry of one is the expiry of the other, whatever becomes of it.
+    pub(crate) fn shares_expiry_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.expires, &other.expires)
+    }
+
     /// Moves the expiry of this and every clone of it.
     pub(crate) fn extend(&self, expires: Option<Deadline>) {
         *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = expires;

@@ -44,9 +44,9 @@ use crate::{
 /// A TTL beyond this counts as this: whoever revokes credentials should not have to wait longer.
 pub const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The first refresh after a start falls uniformly into this share of the TTL. It is as wide as one
-/// period of the steady state, so clients that started in the same second ask evenly from then on.
-const FIRST_REFRESH: std::ops::Range<f64> = (0.7 - 2.0 / 3.0)..0.7;
+/// From this share of the TTL on, the first refresh after a start falls uniformly into one period of
+/// the steady state, so that clients that started in the same second ask evenly from then on.
+const EARLIEST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
 
 /// The share by which the hourly question to a homeserver without TURN is early or late.
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
@@ -70,6 +70,15 @@ impl TurnState {
         match self {
             Self::Available(server) => Some(server),
             Self::Unavailable(_) => None,
+        }
+    }
+
+    /// Whether it says the same as the other to somebody who holds on to it: credentials that came
+    /// back after they had expired have an expiry of their own.
+    pub(crate) fn is_known_from(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Available(server), Self::Available(other)) => server.shares_expiry_with(other),
+            (this, other) => this == other,
         }
     }
 }
@@ -103,6 +112,9 @@ pub struct Schedule {
     /// No success is followed by a request before this.
     floor: Option<Deadline>,
     last_sent: Option<Timestamp>,
+    /// The next request is sent because the credentials were rejected.
+    asks_for_others: bool,
+    /// When the last of those was sent.
     last_rejection: Option<Timestamp>,
     held: Option<Held>,
     failures: u32,
@@ -117,6 +129,8 @@ pub struct Schedule {
     published: Option<TurnState>,
     /// What is to be published, if that is something else.
     update: Option<TurnState>,
+    /// Somebody waits for the next answer, even if it says what is known.
+    is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -176,6 +190,7 @@ impl Schedule {
             next_request: NextRequest::Now,
             floor: None,
             last_sent: None,
+            asks_for_others: false,
             last_rejection: None,
             held: None,
             failures: 0,
@@ -185,6 +200,7 @@ impl Schedule {
             unknown_ttl_delay: policy.floor,
             published: None,
             update: None,
+            is_awaited: false,
         }
     }
 
@@ -195,14 +211,10 @@ impl Schedule {
         {
             self.next_request = NextRequest::Now;
         }
-        let is_first = !std::mem::replace(&mut self.subscribed, true);
+        self.subscribed = true;
         self.withdraw_expired(now);
-        let others_know = is_first || self.update.is_none();
-        if self.held.is_none() && self.is_request_due(now) && others_know {
-            // What there was to say is out of date: the newcomer waits for the answer.
-            self.published = None;
-            self.update = None;
-        }
+        // What there is to say is out of date: the newcomer waits for the answer.
+        self.is_awaited |= self.held.is_none() && self.is_request_due(now);
     }
 
     /// The last subscriber left. No request is due any more; what is known stays known.
@@ -223,21 +235,31 @@ impl Schedule {
     }
 
     /// The TURN server rejected these credentials. If they are the current ones, the homeserver is
-    /// asked now; at most once per [`RefreshPolicy::floor`].
+    /// asked now, or [`RefreshPolicy::floor`] after it was last asked for this reason.
     pub fn report_rejected(&mut self, now: Timestamp, server: &TurnServer) {
-        let is_current = self.held.as_ref().is_some_and(|held| held.server == *server);
-        let reported_just_now = self
-            .last_rejection
-            .is_some_and(|last| !Deadline::after(last, self.policy.floor).is_reached(now));
-        if let Some(held) = &mut self.held
-            && is_current
-        {
-            held.is_rejected = true;
+        let Some(held) = &mut self.held else { return };
+        if held.server != *server {
+            return;
         }
-        if is_current && !reported_just_now && self.in_flight.is_none() {
-            self.last_rejection = Some(now);
-            self.floor = None;
-            self.ask_soon();
+        held.is_rejected = true;
+        if self.in_flight.is_some() || std::mem::replace(&mut self.asks_for_others, true) {
+            return;
+        }
+        let not_before = self.last_rejection.map(|last| Deadline::after(last, self.policy.floor));
+        match not_before.filter(|not_before| !not_before.is_reached(now)) {
+            Some(not_before) => self.ask_by(now, not_before),
+            None => {
+                self.floor = None;
+                self.ask_soon();
+            }
+        }
+    }
+
+    fn ask_by(&mut self, now: Timestamp, latest: Deadline) {
+        if let NextRequest::At(due) = self.next_request
+            && latest.remaining(now) < due.remaining(now)
+        {
+            self.next_request = NextRequest::At(latest);
         }
     }
 
@@ -262,6 +284,9 @@ impl Schedule {
             self.last_sent = Some(now);
             // It was kept, whatever the wall clock says later.
             self.floor = None;
+            if std::mem::take(&mut self.asks_for_others) {
+                self.last_rejection = Some(now);
+            }
         }
         begins
     }
@@ -295,6 +320,7 @@ impl Schedule {
             Ok(answer) => self.accept(now, sent, answer),
             Err(why) => self.fail(now, sent, why),
         }
+        self.is_awaited = false;
     }
 
     fn accept(&mut self, now: Timestamp, sent: Timestamp, answer: Answer) {
@@ -338,9 +364,11 @@ impl Schedule {
         let [floor, late] = [floor, late].map(|span| span.as_secs_f64() / ttl.as_secs_f64());
         let share =
             in_turn(self.uniform(refresh_at - jitter, refresh_at + jitter), late, refresh_at);
-        // Whatever fell below the floor would be asked for at the floor, all at once.
-        let share = if std::mem::take(&mut self.spread) || share < floor {
-            self.uniform(FIRST_REFRESH.start.max(floor).min(FIRST_REFRESH.end), FIRST_REFRESH.end)
+        let has_lost_its_turn = self.failing_since.is_some() && share < floor;
+        let share = if std::mem::take(&mut self.spread) || has_lost_its_turn {
+            let latest = EARLIEST_REFRESH + refresh_at;
+            // Whatever fell below the floor would be asked for at the floor, all at once.
+            self.uniform(EARLIEST_REFRESH.max(floor).min(latest), latest)
         } else {
             share
         };
@@ -415,13 +443,14 @@ impl Schedule {
         self.published.clone()
     }
 
-    /// Whether there is nothing to say until the next answer.
+    /// Whether whoever subscribes now is told nothing before the next answer.
     pub fn is_waiting_for_outcome(&self) -> bool {
-        self.published.is_none() && self.update.is_none()
+        self.is_awaited
     }
 
     fn publish(&mut self, state: TurnState) {
-        self.update = (self.published.as_ref() != Some(&state)).then_some(state);
+        let is_known = self.published.as_ref().is_some_and(|known| state.is_known_from(known));
+        self.update = (!is_known || self.is_awaited).then_some(state);
     }
 
     fn withdraw_expired(&mut self, now: Timestamp) {
@@ -487,7 +516,7 @@ impl Held {
 /// an outage comes out of it together with all others; so each keeps its turn among them.
 fn in_turn(share: f64, late: f64, period: f64) -> f64 {
     let due = share - late;
-    let missed = ((FIRST_REFRESH.start - due) / period).ceil().max(0.0);
+    let missed = ((EARLIEST_REFRESH - due) / period).ceil().max(0.0);
     due + missed * period
 }
 
@@ -559,7 +588,7 @@ mod tests {
         assert!((on_time(0.25) - 0.4).abs() < 1e-9);
         // Its turn comes too soon: the one after.
         assert!((on_time(0.64) - (0.01 + 2.0 / 3.0)).abs() < 1e-9);
-        let (earliest, latest) = (FIRST_REFRESH.start - 1e-9, FIRST_REFRESH.end + 1e-9);
+        let (earliest, latest) = (EARLIEST_REFRESH - 1e-9, 0.7 + 1e-9);
         for late in 0..100_000 {
             let share = on_time(f64::from(late) / 100.0);
             assert!((earliest..latest).contains(&share), "{late}: {share}");

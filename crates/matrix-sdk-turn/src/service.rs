@@ -146,8 +146,7 @@ impl TurnService {
     ///
     /// Outside of a tokio runtime, like [`tokio::spawn`].
     pub fn subscribe(&self) -> TurnStates {
-        let subscription = Subscription::new(&self.shared);
-        let states = WatchStream::new(self.shared.states.subscribe());
+        let (subscription, states) = Subscription::new(&self.shared);
         TurnStates { states, last: None, subscription }
     }
 
@@ -177,7 +176,7 @@ impl TurnService {
             return Ok(server);
         }
 
-        let _subscription = Subscription::new(&self.shared);
+        let (_subscription, _) = Subscription::new(&self.shared);
         let mut answered = pin!(self.shared.answered.notified());
         answered.as_mut().enable();
         if !self.shared.is_fresh() && self.shared.is_asking() {
@@ -201,9 +200,9 @@ impl TurnService {
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
     /// If they are the current ones, asks for others now, or for the next subscriber or
-    /// [`get`](Self::get); at most once per 10 s. If the homeserver
-    /// answers the same ones again, as one that derives them from the time of day does within a
-    /// second, subscribers are not woken.
+    /// [`get`](Self::get); but not within 10 s of the last time it did, then as soon as those are
+    /// over. If the homeserver answers the same ones again, as one that derives them from the time
+    /// of day does within a second, subscribers are not woken, and it is for you to report again.
     pub fn report_rejected(&self, server: &TurnServer) {
         self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
     }
@@ -384,20 +383,24 @@ struct Subscription {
 }
 
 impl Subscription {
-    fn new(shared: &Arc<Shared>) -> Self {
+    /// With the states from now on: from the newest on, unless that is out of date.
+    fn new(shared: &Arc<Shared>) -> (Self, WatchStream<Option<TurnState>>) {
         let mut inner = shared.lock();
         // Before anything is counted: this is what panics outside of a runtime.
         shared.ensure_task(&mut inner);
         inner.subscribers += 1;
         let now = shared.clock.now();
         inner.schedule.subscribe(now);
-        if inner.schedule.is_waiting_for_outcome() {
-            shared.states.send_replace(None);
-        }
         shared.publish(&mut inner, now);
+        let states = shared.states.subscribe();
+        let states = if inner.schedule.is_waiting_for_outcome() {
+            WatchStream::from_changes(states)
+        } else {
+            WatchStream::new(states)
+        };
         drop(inner);
         shared.changed.notify_one();
-        Self { shared: shared.clone() }
+        (Self { shared: shared.clone() }, states)
     }
 }
 
@@ -419,7 +422,7 @@ impl Drop for Subscription {
 /// never handed credentials that have expired in the meantime, nor the same state twice in a row.
 pub struct TurnStates {
     states: WatchStream<Option<TurnState>>,
-    /// What is published anew, for the sake of a newcomer, may be known here.
+    /// What is published once more, for the sake of a newcomer, may be known here.
     last: Option<TurnState>,
     subscription: Subscription,
 }
@@ -431,10 +434,13 @@ impl Stream for TurnStates {
         self.subscription.shared.catch_up();
         loop {
             match Pin::new(&mut self.states).poll_next(cx) {
-                Poll::Ready(Some(state)) if state.is_none() || state == self.last => {}
-                Poll::Ready(Some(state)) => {
-                    self.last.clone_from(&state);
-                    return Poll::Ready(state);
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(Some(Some(state))) => {
+                    let is_known = self.last.as_ref().is_some_and(|last| state.is_known_from(last));
+                    if !is_known {
+                        self.last = Some(state.clone());
+                        return Poll::Ready(Some(state));
+                    }
                 }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
