@@ -28,6 +28,23 @@ pub enum ReplyKind {
     LoggedOut,
 }
 
+impl ReplyKind {
+    /// Why there are no credentials in it, if there are none.
+    pub fn failure(self) -> Option<UnavailableReason> {
+        match self {
+            Self::Credentials => None,
+            Self::HttpError | Self::NetworkError | Self::Hang => {
+                Some(UnavailableReason::Unreachable)
+            }
+            Self::RateLimited(_) => Some(UnavailableReason::RateLimited),
+            Self::NotConfigured => Some(UnavailableReason::NotConfigured),
+            Self::Misconfigured => Some(UnavailableReason::Misconfigured),
+            Self::Forbidden => Some(UnavailableReason::Forbidden),
+            Self::LoggedOut => Some(UnavailableReason::LoggedOut),
+        }
+    }
+}
+
 /// An answer, as it reaches the client.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -43,24 +60,9 @@ impl Reply {
         Self { kind: ReplyKind::Hang, credentials: None }
     }
 
-    /// Why there are no credentials in it.
-    pub fn failure(&self) -> Option<UnavailableReason> {
-        Some(match self.kind {
-            ReplyKind::Credentials => return None,
-            ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang => {
-                UnavailableReason::Unreachable
-            }
-            ReplyKind::RateLimited(_) => UnavailableReason::RateLimited,
-            ReplyKind::NotConfigured => UnavailableReason::NotConfigured,
-            ReplyKind::Misconfigured => UnavailableReason::Misconfigured,
-            ReplyKind::Forbidden => UnavailableReason::Forbidden,
-            ReplyKind::LoggedOut => UnavailableReason::LoggedOut,
-        })
-    }
-
     /// What a source makes of it for the schedule.
     pub fn into_answer(self) -> Result<Answer, Unavailable> {
-        let failure = self.failure();
+        let failure = self.kind.failure();
         match (self.credentials, failure, self.kind) {
             (Some((server, ttl)), None, _) => Answer::new(server, ttl),
             (_, Some(reason), ReplyKind::RateLimited(retry_after)) => {

@@ -48,6 +48,11 @@ pub enum Note<'a> {
 /// A rule that was broken: which, and how.
 pub type Violation = String;
 
+/// What must hold, and the rule that is broken if it does not.
+pub(super) fn ensure(holds: bool, rule: &str) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(rule.to_owned()) }
+}
+
 /// Somebody who watches a run.
 pub trait Observer {
     /// Told everything, in order.

@@ -1,0 +1,124 @@
+//! What happened so far, as any onlooker could write it down.
+
+use std::time::Duration;
+
+use matrix_sdk_turn::{Timestamp, TurnServer, UnavailableReason};
+
+use super::{
+    super::{
+        homeserver::{Reply, ReplyKind},
+        run::Violation,
+    },
+    numbers::passed,
+};
+
+/// S13: a longer TTL counts as this.
+const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What happened so far. Only the referee itself writes here; its judges read.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) subscribers: usize,
+    /// When the first of them came.
+    pub(super) subscribed_at: Option<Timestamp>,
+    /// The newest request.
+    pub(super) request: Option<Request>,
+    /// The newest answer.
+    pub(super) answer: Option<Answer>,
+    /// The credentials to be used now, if there are any.
+    pub(super) held: Option<Held>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) sent: Timestamp,
+    pub(super) is_answered: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) received: Timestamp,
+    pub(super) kind: ReplyKind,
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) server: TurnServer,
+    /// When they were asked for, and for how long from then on they are valid. `None`: not known.
+    pub(super) lifetime: Option<(Timestamp, Duration)>,
+}
+
+impl Facts {
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.request.is_some_and(|request| !request.is_answered)
+    }
+
+    /// What the newest answer was.
+    pub(super) fn last_kind(&self) -> Option<ReplyKind> {
+        self.answer.map(|answer| answer.kind)
+    }
+
+    /// Why the newest request failed, if it did.
+    pub(super) fn last_failure(&self) -> Option<UnavailableReason> {
+        self.last_kind().and_then(ReplyKind::failure)
+    }
+
+    pub(super) fn subscribe(&mut self, now: Timestamp) {
+        self.subscribers += 1;
+        if self.subscribers == 1 {
+            self.subscribed_at = Some(now);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self) {
+        self.subscribers = self.subscribers.saturating_sub(1);
+    }
+
+    pub(super) fn send(&mut self, now: Timestamp) {
+        self.request = Some(Request { sent: now, is_answered: false });
+    }
+
+    /// Returns when the request was sent that is answered by this.
+    pub(super) fn receive(
+        &mut self,
+        now: Timestamp,
+        reply: &Reply,
+    ) -> Result<Timestamp, Violation> {
+        let request = self.request.as_mut().filter(|request| !request.is_answered);
+        let Some(request) = request else {
+            return Err("an answer to no request".to_owned());
+        };
+        request.is_answered = true;
+        let sent = request.sent;
+        self.answer = Some(Answer { received: now, kind: reply.kind });
+        if let Some((server, ttl)) = &reply.credentials {
+            let lifetime = (!ttl.is_zero()).then_some((sent, (*ttl).min(MAX_TTL)));
+            self.held = Some(Held { server: server.clone(), lifetime });
+        } else if ends_credentials(reply.kind) {
+            self.held = None;
+        }
+        Ok(sent)
+    }
+
+    /// Credentials that one of the clocks says have expired are no credentials, even if that clock
+    /// is set back. Returns whether this has just become true.
+    pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+        let lifetime = self.held.as_ref().and_then(|held| held.lifetime);
+        let expires = lifetime.is_some_and(|(sent, ttl)| passed(sent, now) >= ttl);
+        if expires {
+            self.held = None;
+        }
+        expires
+    }
+}
+
+/// Whether the homeserver takes back, with this answer, the credentials it gave out before.
+fn ends_credentials(kind: ReplyKind) -> bool {
+    matches!(
+        kind,
+        ReplyKind::NotConfigured
+            | ReplyKind::Misconfigured
+            | ReplyKind::Forbidden
+            | ReplyKind::LoggedOut
+    )
+}

@@ -1,0 +1,202 @@
+//! S1, S3 to S5, S7 and S9 to S11: of each request, the earliest and the latest moment.
+
+use std::time::{Duration, Instant};
+
+use matrix_sdk_turn::Timestamp;
+
+use super::{
+    super::{
+        homeserver::{Reply, ReplyKind},
+        run::{Violation, ensure},
+    },
+    demand::{Demand, soon},
+    facts::{Answer, Facts},
+    numbers::{
+        AFTER_SUCCESS, HOUR, RETRY_MAX, RETRY_MAX_EXPIRED, RETRY_MIN, ROUNDING, after, passed,
+    },
+    refreshes::Refreshes,
+    retries::Retries,
+};
+
+/// S5: how long to wait if the homeserver does not say.
+const DEFAULT_RETRY_AFTER: Duration = RETRY_MAX;
+/// S7: how long until a homeserver without TURN is asked again.
+const NOT_CONFIGURED_INTERVAL: Duration = HOUR;
+const NOT_CONFIGURED_JITTER: f64 = 0.1;
+/// S7: how long until a new subscriber makes a homeserver that refused be asked again.
+const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Judges when requests are sent.
+#[derive(Debug)]
+pub(super) struct Spacing {
+    demand: Demand,
+    refreshes: Refreshes,
+    retries: Retries,
+    /// By when the next request must have been sent, if somebody subscribes.
+    due_by: Option<Instant>,
+}
+
+impl Spacing {
+    pub(super) fn new() -> Self {
+        let (demand, refreshes, retries) =
+            (Demand::default(), Refreshes::new(), Retries::default());
+        Self { demand, refreshes, retries, due_by: None }
+    }
+
+    pub(super) fn subscribe(&mut self, facts: &Facts, now: Timestamp) {
+        let asks = match facts.answer {
+            Some(Answer { kind: ReplyKind::Forbidden, received }) => {
+                passed(received, now) >= FORBIDDEN_INTERVAL
+            }
+            _ => facts.request.is_none(),
+        };
+        if asks && !facts.is_in_flight() {
+            self.due_by = Some(now.monotonic);
+        }
+    }
+
+    pub(super) fn refresh(&mut self, facts: &Facts, now: Timestamp) {
+        if self.demand.refresh(facts, now) {
+            self.due_by = Some(soon(facts, now));
+        }
+    }
+
+    /// The current credentials were rejected.
+    pub(super) fn reject(&mut self, facts: &Facts, now: Timestamp) {
+        self.due_by = self.demand.reject(facts, now, self.due_by);
+    }
+
+    /// The machine slept, or its wall clock was set: what was due on that clock may come at once.
+    pub(super) fn disturb(&mut self) {
+        self.retries.excuse_one();
+    }
+
+    pub(super) fn send(&mut self, facts: &Facts, now: Timestamp) -> Result<(), Violation> {
+        ensure(!facts.is_in_flight(), "S1: two requests in flight")?;
+        ensure(facts.subscribers > 0, "S11: a request while nobody subscribes")?;
+        self.is_not_too_early(facts, now)?;
+        // What fell due while nobody subscribed is sent for the first who does.
+        let subscribed_now =
+            facts.subscribed_at.is_some_and(|since| since.monotonic == now.monotonic);
+        ensure(subscribed_now || self.is_in_time(facts, now), "a request later than it was due")?;
+
+        if self.demand.is_any() {
+            self.retries.excuse_one();
+        }
+        self.demand.satisfy(now);
+        self.due_by = None;
+        Ok(())
+    }
+
+    fn is_not_too_early(&self, facts: &Facts, now: Timestamp) -> Result<(), Violation> {
+        let Some(Answer { received, kind }) = facts.answer else { return Ok(()) };
+        let is_demanded = self.demand.allows_request_after_failure(facts, now);
+        match kind {
+            ReplyKind::Credentials => {
+                ensure(
+                    self.demand.is_rejection_pending() || passed(received, now) >= AFTER_SUCCESS,
+                    "S3: a request within 10 s of a success",
+                )?;
+                ensure(
+                    self.demand.allows_early_refresh(now) || self.refreshes.may_be_sent(now),
+                    "S3: a refresh earlier than it may be due",
+                )
+            }
+            ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang => {
+                self.retries.judge(now.monotonic)
+            }
+            ReplyKind::RateLimited(retry_after) => ensure(
+                now.monotonic >= end_of_rate_limit(received, retry_after),
+                "S5: a request earlier than retry_after",
+            ),
+            ReplyKind::NotConfigured | ReplyKind::Misconfigured => {
+                let earliest = NOT_CONFIGURED_INTERVAL.mul_f64(1.0 - NOT_CONFIGURED_JITTER);
+                ensure(
+                    is_demanded || passed(received, now) + ROUNDING >= earliest,
+                    "S7: not configured, and asked again within the hour",
+                )
+            }
+            // Nothing but somebody who subscribed late enough makes it due.
+            ReplyKind::Forbidden => ensure(
+                is_demanded || self.due_by.is_some(),
+                "S7: forbidden, and asked again for no one",
+            ),
+            ReplyKind::LoggedOut => ensure(is_demanded, "S7: logged out, and asked again"),
+        }
+    }
+
+    /// Plans what may and must follow this reply to a request that was sent at `sent`.
+    pub(super) fn receive(
+        &mut self,
+        facts: &Facts,
+        now: Timestamp,
+        sent: Timestamp,
+        reply: &Reply,
+    ) {
+        self.due_by = match reply.kind {
+            ReplyKind::Credentials => {
+                if std::mem::take(&mut self.retries).is_any() {
+                    self.refreshes.recover();
+                }
+                Some(match facts.held.as_ref().and_then(|held| held.lifetime) {
+                    Some((sent, ttl)) => self.refreshes.plan(sent, ttl),
+                    None => self.refreshes.plan_for_unknown_ttl(now),
+                })
+            }
+            ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang => {
+                let delay = self.retries.fail(now.monotonic, facts.held.is_some());
+                // A request that hung was part of the wait.
+                Some(after(sent.monotonic, delay).max(after(now.monotonic, RETRY_MIN)))
+            }
+            ReplyKind::RateLimited(retry_after) => {
+                let delay = self.retries.fail(now.monotonic, facts.held.is_some());
+                Some(after(end_of_rate_limit(now, retry_after), delay))
+            }
+            ReplyKind::NotConfigured | ReplyKind::Misconfigured => {
+                self.retries = Retries::default();
+                let latest = NOT_CONFIGURED_INTERVAL.mul_f64(1.0 + NOT_CONFIGURED_JITTER);
+                Some(after(now.monotonic, latest))
+            }
+            ReplyKind::Forbidden | ReplyKind::LoggedOut => {
+                self.retries = Retries::default();
+                None
+            }
+        };
+    }
+
+    /// The credentials have just expired: from now on it is asked more often.
+    pub(super) fn expire(&mut self, facts: &Facts, now: Timestamp) {
+        match facts.last_kind() {
+            Some(ReplyKind::Credentials) => self.refreshes.expire(),
+            Some(ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang) => {}
+            _ => return,
+        }
+        let latest = after(now.monotonic, RETRY_MAX_EXPIRED);
+        self.due_by = self.due_by.map(|due_by| due_by.min(latest));
+    }
+
+    /// Whether a request is due some day.
+    pub(super) fn is_due(&self) -> bool {
+        self.due_by.is_some()
+    }
+
+    /// Whether the next request may still be waited for.
+    pub(super) fn is_in_time(&self, facts: &Facts, now: Timestamp) -> bool {
+        let not_before = match facts.answer {
+            Some(Answer { kind: ReplyKind::Credentials, received })
+                if !self.demand.is_rejection_pending() =>
+            {
+                Some(after(received.monotonic, AFTER_SUCCESS))
+            }
+            _ => None,
+        };
+        self.due_by.is_some_and(|due_by| {
+            now.monotonic <= after(due_by.max(not_before.unwrap_or(due_by)), ROUNDING)
+        })
+    }
+}
+
+/// S5: not on the wall clock, which may be wrong.
+fn end_of_rate_limit(received: Timestamp, retry_after: Option<Duration>) -> Instant {
+    after(received.monotonic, retry_after.unwrap_or(DEFAULT_RETRY_AFTER))
+}
