@@ -12,7 +12,7 @@ use matrix_sdk_turn::{
 
 use crate::histogram::Histogram;
 
-/// How long an answer takes: long enough that requests do not count as answered when sent.
+/// How long an answer takes. It is not 0, so that no answer arrives at the moment of its request.
 const LATENCY: Duration = Duration::from_millis(100);
 
 /// The share of the TTL that passes at least before a refresh that keeps its slot.
@@ -140,7 +140,7 @@ impl Fleet {
                 }
                 let share = uniform((2.0 / 3.0 - 0.05, 2.0 / 3.0 + 0.05));
                 if recovered && restated.after_outage == AfterOutage::KeepSlot {
-                    // The next slot that is not over, or next to over.
+                    // The next slot that is far enough ahead.
                     let mut slot = first_failure;
                     while slot + ttl * share < elapsed + ttl * EARLIEST_SLOT {
                         slot += ttl * 2.0 / 3.0;
@@ -153,8 +153,8 @@ impl Fleet {
     }
 }
 
-/// The schedule's refresh and retry rules in a few lines, with what it could do otherwise. Without
-/// the faster retry from the moment of expiry on.
+/// The schedule's refresh and retry rules in a few lines, and what could be chosen otherwise in
+/// them. It leaves out that the delay after a failure is shortened when the credentials expire.
 #[derive(Clone, Copy, Debug)]
 pub struct Restated {
     /// The share of the TTL into which the first refresh falls.

@@ -96,8 +96,8 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// What was measured in the 24 hours from the beginning of the trouble, at the worst of all the
-/// moments it was let begin at.
+/// What was measured in the 24 hours from the beginning of the trouble, in the worst of all the runs,
+/// each of which had it begin at another moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Measured {
     /// The most seconds without valid credentials, while awake and subscribed.
@@ -109,8 +109,8 @@ pub struct Measured {
     pub requests: f64,
 }
 
-/// Measures `policy` in `trouble`, let begin at `moments` moments spread over one cycle, and at
-/// `moments` more, each right before a request.
+/// Measures `policy` in `trouble`. The trouble begins at `moments` moments spread over one cycle, and
+/// in as many more runs right before a request.
 pub fn measure(policy: Policy, ttl: Duration, trouble: Trouble, moments: u64) -> Measured {
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let meters: Vec<[Meter; 2]> = thread::scope(|scope| {
@@ -130,8 +130,8 @@ pub fn measure(policy: Policy, ttl: Duration, trouble: Trouble, moments: u64) ->
             .collect()
     });
 
-    // A day that begins right before a request has more of them than others.
-    let requests: u64 = meters.iter().map(|[evenly, _]| evenly.requests).sum();
+    // A day that begins right before a request has one more than most: it would spoil the mean.
+    let requests: u64 = meters.iter().map(|[evenly, _]| evenly.requests()).sum();
     let ttls = meters.len() as f64 * DAY.as_secs_f64() / ttl.as_secs_f64();
     let meters = meters.as_flattened();
     Measured {
@@ -148,7 +148,7 @@ fn at_moment(
     seed: u64,
     moments: u64,
 ) -> [Meter; 2] {
-    // Until every policy is in its stride.
+    // Long enough for every policy to reach its steady state.
     let warm = 3 * ttl + 20 * MINUTE;
     let cycle = ttl.max(10 * MINUTE);
     let evenly = warm + cycle.mul_f64(seed as f64 / moments as f64);

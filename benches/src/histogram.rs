@@ -1,15 +1,15 @@
 //! Counts by the second, fast.
 
-/// Seconds that are counted together: their counters fit into a processor's nearest cache.
+/// So many seconds are counted together: their counters fit into a processor's nearest cache.
 const STRETCH: usize = 1 << 12;
 
-/// How many are gathered before they are counted.
-const GATHERED: usize = 1 << 10;
+/// So many events of a stretch are gathered before they are counted.
+const BATCH: usize = 1 << 10;
 
 /// How often something happened in each second of a week.
 ///
-/// Each client strides through the whole week, and no cache holds a counter per second of it: so
-/// they are gathered by stretches of time first.
+/// One client's requests are spread over the whole week, whose counters fit into no cache. So events
+/// are gathered by stretch of time, and a stretch's counters are only touched once per batch.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     seconds: Vec<u32>,
@@ -17,10 +17,10 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    /// Of so many seconds.
+    /// A histogram of so many seconds, each counted 0 times.
     pub(crate) fn new(seconds: usize) -> Self {
         let stretches = seconds.div_ceil(STRETCH);
-        Self { seconds: vec![0; seconds], gathered: vec![Vec::with_capacity(GATHERED); stretches] }
+        Self { seconds: vec![0; seconds], gathered: vec![Vec::with_capacity(BATCH); stretches] }
     }
 
     /// It happened in this second. Ignored if that is beyond the last one.
@@ -31,12 +31,12 @@ impl Histogram {
         }
         let stretch = second / STRETCH;
         self.gathered[stretch].push((second % STRETCH) as u16);
-        if self.gathered[stretch].len() == GATHERED {
-            self.settle(stretch);
+        if self.gathered[stretch].len() == BATCH {
+            self.flush(stretch);
         }
     }
 
-    fn settle(&mut self, stretch: usize) {
+    fn flush(&mut self, stretch: usize) {
         let counters = &mut self.seconds[stretch * STRETCH..];
         for second in self.gathered[stretch].drain(..) {
             counters[usize::from(second)] += 1;
@@ -45,7 +45,7 @@ impl Histogram {
 
     /// The counts, one per second.
     pub(crate) fn into_seconds(mut self) -> Vec<u32> {
-        (0..self.gathered.len()).for_each(|stretch| self.settle(stretch));
+        (0..self.gathered.len()).for_each(|stretch| self.flush(stretch));
         self.seconds
     }
 }

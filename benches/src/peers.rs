@@ -1,7 +1,7 @@
 //! The refresh policies of three other clients, restated from what they do, to be measured beside
 //! ours on the same homeserver.
 //!
-//! Each trusts one clock, and goes on handing out what it holds when that has expired.
+//! Each trusts one clock, and goes on handing out credentials after they expired.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +9,7 @@ use matrix_sdk_turn::{Timestamp, TurnServer, TurnState};
 
 use crate::simulator::{Client, Reply, ReplyKind};
 
-/// What a peer goes by.
+/// A refresh policy.
 pub trait Policy {
     /// When the next request is due, now that one was answered or a timer went off.
     fn next(&mut self, now: Timestamp, outcome: Outcome) -> Next;
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn hydrogen_web_asks_once_per_ttl_and_is_late_each_time() {
         let meter = steady(HydrogenWeb::default(), HOUR);
-        assert_eq!(meter.requests, 24);
+        assert_eq!(meter.requests(), 24);
         assert!(meter.stale > Duration::ZERO && meter.stale < Duration::from_secs(24));
     }
 
@@ -223,6 +223,6 @@ mod tests {
     fn google_cloud_rust_asks_every_ten_seconds_for_the_last_four_minutes() {
         let meter = steady(GoogleCloudRust, Duration::from_secs(60));
         assert_eq!(meter.stale, Duration::ZERO);
-        assert!((8_400..8_640).contains(&meter.requests), "{}", meter.requests);
+        assert!((8_400..8_640).contains(&meter.requests()), "{}", meter.requests());
     }
 }

@@ -19,7 +19,7 @@ fn steady_state_is_never_stale_and_leaves_a_quarter() {
 
 #[test]
 fn no_more_than_1_6_requests_per_ttl() {
-    // Of the longest one there is but one and a half in a day: chance has its say there.
+    // With the longest TTL there are 1.5 requests a day: too few for their mean to be telling.
     for ttl in &TTLS[..4] {
         let measured = measure(Policy::Ours, *ttl, Trouble::Outage(Duration::ZERO), 4);
         assert!(measured.requests <= 1.6, "TTL {ttl:?}: {measured:?}");

@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<()> {
     if let Some(path) = args.plot {
         let stale: Vec<_> = rows
             .iter()
-            .map(|(ttl, trouble, cells)| (*ttl, *trouble, cells.map(|cell| cell.stale)))
+            .map(|(ttl, trouble, measured)| (*ttl, *trouble, measured.map(|cell| cell.stale)))
             .collect();
         plot::freshness(&path, &stale)
             .with_context(|| format!("cannot draw {}", path.display()))?;

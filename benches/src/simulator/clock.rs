@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use matrix_sdk_turn::Timestamp;
 
 /// Virtual time. The true time only goes on; the monotonic clock stands still while the machine
-/// sleeps; the wall clock goes on, and is set by whoever likes to.
+/// sleeps; the wall clock goes on, and may be set to anything at any time.
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualClock {
     elapsed: Duration,

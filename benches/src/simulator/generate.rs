@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Some TTLs that exist, and some that should not.
+/// TTLs that homeservers have, and some at the limits of what they can send.
 const TTLS: [u64; 12] = [0, 1, 7, 12, 20, 30, 60, 300, 3_600, 86_400, 2_592_001, u64::MAX];
 
 /// The script of a seed: in one of four an outage and nothing else, else anything.
@@ -70,7 +70,7 @@ fn anything(seed: u64, rng: &mut Rng) -> Script {
     for _ in 0..rng.usize(..25) {
         let at = length.mul_f64(rng.f64());
         let event = event(rng);
-        // Some call too often, and all at once.
+        // Some apps call many times in a row.
         let times = if rng.u8(..8) == 0 { rng.usize(2..20) } else { 1 };
         let gap = up_to(rng, 5 * SECOND);
         events.extend((0..times as u32).map(|n| (at + n * gap, event)));
@@ -80,7 +80,7 @@ fn anything(seed: u64, rng: &mut Rng) -> Script {
     }
     let ends_well = rng.bool();
     if ends_well {
-        // Asleep for days, perhaps, before it all ends well.
+        // The machine may sleep for days: the healthy phase begins after that.
         let asleep: Duration = events
             .iter()
             .filter_map(|(_, event)| match event {

@@ -60,7 +60,7 @@ impl Reply {
         Self { kind: ReplyKind::Hang, credentials: None }
     }
 
-    /// What a source makes of it for the schedule.
+    /// The reply as a source hands it to the schedule.
     pub fn into_answer(self) -> Result<Answer, Unavailable> {
         let failure = self.kind.failure();
         match (self.credentials, failure, self.kind) {

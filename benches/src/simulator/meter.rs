@@ -17,17 +17,14 @@ pub struct Meter {
     /// Since when the state below holds.
     since: Duration,
     subscribers: usize,
-    sent_at: Duration,
-    /// Until when the credentials of the newest answer hold, and for how long they did at first.
+    /// When the credentials of the newest answer expire, and what their TTL was.
     newest: Option<(Duration, Duration)>,
     holds_credentials: bool,
     /// Seconds awake, subscribed, and after the first success, without valid credentials.
     pub stale: Duration,
     /// The least share of the TTL that was left, while awake and subscribed.
     pub headroom: Option<f64>,
-    /// How many requests were sent.
-    pub requests: u64,
-    /// When each of them was sent, from the start of the run on.
+    /// When each request was sent, from the start of the run on.
     pub request_times: Vec<Duration>,
 }
 
@@ -35,6 +32,11 @@ impl Meter {
     /// Measures everything that happens after `from`.
     pub fn new(from: Duration) -> Self {
         Self { from, ..Self::default() }
+    }
+
+    /// How many requests were sent.
+    pub fn requests(&self) -> u64 {
+        self.request_times.iter().filter(|at| **at >= self.from).count() as u64
     }
 
     /// Adds what passed since the last note.
@@ -72,18 +74,13 @@ impl Observer for Meter {
             Note::Event(Event::Unsubscribe) => {
                 self.subscribers = self.subscribers.saturating_sub(1);
             }
-            Note::Sent => {
-                self.sent_at = elapsed;
-                self.request_times.push(elapsed);
-                if elapsed >= self.from {
-                    self.requests += 1;
-                }
-            }
+            Note::Sent => self.request_times.push(elapsed),
             Note::Answered(reply) => {
                 if let Some((_, ttl)) = &reply.credentials
                     && !ttl.is_zero()
+                    && let Some(sent) = self.request_times.last()
                 {
-                    self.newest = Some((self.sent_at.saturating_add(*ttl), *ttl));
+                    self.newest = Some((sent.saturating_add(*ttl), *ttl));
                 }
             }
             Note::Update(state) => self.holds_credentials = state.available().is_some(),

@@ -31,7 +31,8 @@ pub struct Moment {
 pub enum Note<'a> {
     /// Something happened on the client's side. Of a sleep: it is over.
     Event(&'a Event),
-    /// What there is to see is out of date: who just subscribed sees nothing until the next answer.
+    /// What was last published is out of date: whoever just subscribed sees nothing until the next
+    /// answer.
     Awaited,
     /// A request is sent.
     Sent,
@@ -82,6 +83,8 @@ struct Run<'a, C, O> {
     clock: VirtualClock,
     homeserver: Homeserver<'a>,
     in_flight: Option<InFlight>,
+    /// What the client's timer is set to.
+    timer: Option<Instant>,
     subscribers: usize,
     seen: Option<TurnState>,
 }
@@ -98,45 +101,29 @@ struct InFlight {
 ///
 /// What the observer found to be broken.
 pub fn run(script: &Script, client: impl Client, observer: impl Observer) -> Result<(), Violation> {
-    let mut run = Run {
-        client,
-        observer,
-        clock: VirtualClock::new(script.wall),
-        homeserver: Homeserver::new(&script.phases, script.seed),
-        in_flight: None,
-        subscribers: 0,
-        seen: None,
-    };
+    let mut run = Run::new(script, client, observer);
     let mut events = script.events.iter().peekable();
     let mut steps_at_once = 0;
-    let mut wakeup = run.settle()?;
+    run.settle()?;
 
     loop {
-        let now = run.clock.now().monotonic;
-        let elapsed = run.clock.elapsed();
+        let to_event = events.peek().map(|(at, _)| run.until(*at));
+        let to_answer = run.until_answer();
+        let to_timer = run.timer.map(|timer| run.until_instant(timer));
+        let to_end = run.until(script.length);
+        let next = [to_event, to_answer, to_timer].into_iter().flatten().min();
 
-        let until = |at: Duration| at.saturating_sub(elapsed);
-        let until_timer = |at: Instant| at.saturating_duration_since(now);
-        let to_event = events.peek().map(|(at, _)| until(*at));
-        let to_answer = run.in_flight.as_ref().map(|request| {
-            let timeout = until_timer(request.timeout);
-            request.answer.as_ref().map_or(timeout, |(at, _)| until(*at).min(timeout))
-        });
-        let to_wakeup = wakeup.map(until_timer);
-        let to_end = until(script.length);
-        let span = [to_event, to_answer, to_wakeup].into_iter().flatten().min();
-
-        let Some(span) = span.filter(|span| *span < to_end) else {
+        let Some(next) = next.filter(|next| *next < to_end) else {
             run.clock.advance(to_end);
             return run.note(&Note::End);
         };
-        steps_at_once = if span.is_zero() { steps_at_once + 1 } else { 0 };
+        steps_at_once = if next.is_zero() { steps_at_once + 1 } else { 0 };
         if steps_at_once > MOST_STEPS_AT_ONCE {
             return Err("goes round in circles: no time passes any more".to_owned());
         }
-        run.clock.advance(span);
+        run.clock.advance(next);
 
-        if to_event == Some(span)
+        if to_event == Some(next)
             && let Some((_, event)) = events.next()
         {
             run.happen(event)?;
@@ -144,21 +131,51 @@ pub fn run(script: &Script, client: impl Client, observer: impl Observer) -> Res
                 // Nobody tells the client, and its timer runs on as it was set.
                 continue;
             }
-        } else if to_answer == Some(span) {
+        } else if to_answer == Some(next) {
             run.answer()?;
         }
-        // Else the timer went off.
-        wakeup = run.settle()?;
+        // Otherwise the timer went off.
+        run.settle()?;
     }
 }
 
-impl<C: Client, O: Observer> Run<'_, C, O> {
+impl<'a, C: Client, O: Observer> Run<'a, C, O> {
+    fn new(script: &'a Script, client: C, observer: O) -> Self {
+        Self {
+            client,
+            observer,
+            clock: VirtualClock::new(script.wall),
+            homeserver: Homeserver::new(&script.phases, script.seed),
+            in_flight: None,
+            timer: None,
+            subscribers: 0,
+            seen: None,
+        }
+    }
+
+    /// How long until this moment in true time.
+    fn until(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.clock.elapsed())
+    }
+
+    /// How long until the monotonic clock says this, if the machine stays awake.
+    fn until_instant(&self, at: Instant) -> Duration {
+        at.saturating_duration_since(self.clock.now().monotonic)
+    }
+
+    /// How long until the request is answered, or runs into its timeout.
+    fn until_answer(&self) -> Option<Duration> {
+        let request = self.in_flight.as_ref()?;
+        let timeout = self.until_instant(request.timeout);
+        Some(request.answer.as_ref().map_or(timeout, |(at, _)| self.until(*at).min(timeout)))
+    }
+
     fn note(&mut self, note: &Note<'_>) -> Result<(), Violation> {
         self.observer.note(Moment { elapsed: self.clock.elapsed(), now: self.clock.now() }, note)
     }
 
-    /// Does what the shell does after each event, and returns what the timer is set to.
-    fn settle(&mut self) -> Result<Option<Instant>, Violation> {
+    /// Does what the shell does after each event.
+    fn settle(&mut self) -> Result<(), Violation> {
         let now = self.clock.now();
         if let Some(update) = self.client.take_update(now) {
             self.note(&Note::Update(&update))?;
@@ -171,9 +188,8 @@ impl<C: Client, O: Observer> Run<'_, C, O> {
                 self.homeserver.ask(elapsed).map(|(after, reply)| (elapsed + after, reply));
             self.in_flight = Some(InFlight { answer, timeout: now.monotonic + REQUEST_TIMEOUT });
         }
-        let wakeup = self.client.next_wakeup(now);
-        self.note(&Note::Waiting(wakeup))?;
-        Ok(wakeup)
+        self.timer = self.client.next_wakeup(now);
+        self.note(&Note::Waiting(self.timer))
     }
 
     fn answer(&mut self) -> Result<(), Violation> {

@@ -7,7 +7,7 @@ use super::{clock::WallShift, homeserver::Phase};
 /// Everything that happens in a run, and when, in true time since the start.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What the homeserver and the client draw their luck from.
+    /// The seed of everything that is random about the homeserver and the client.
     pub seed: u64,
     /// What the wall clock shows at the start.
     pub wall: SystemTime,

@@ -1,4 +1,4 @@
-//! S4: how often is asked again after transient failures.
+//! S4: how often a request that failed is sent again.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// So many requests in a row may fail within no time at all, and so many more per second: twice as
-/// many as full jitter under a ceiling of 10 s sends in the mean, which is no coincidence ever.
+/// many as full jitter under a ceiling of 10 s sends in the mean, so chance does not explain more.
 const AT_ONCE: f64 = 12.0;
 const PER_SECOND: f64 = 0.4;
 
@@ -17,7 +17,7 @@ const PER_SECOND: f64 = 0.4;
 pub(super) struct Retries {
     failures: u32,
     since: Option<Instant>,
-    /// Requests that somebody other than the schedule is the cause of.
+    /// How many of them something other than the schedule may have caused.
     excused: u32,
 }
 

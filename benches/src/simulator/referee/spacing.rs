@@ -1,4 +1,4 @@
-//! S1, S3 to S5, S7 and S9 to S11: of each request, the earliest and the latest moment.
+//! S1, S3 to S5, S7 and S9 to S11: when each request may be sent, and when it must be.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +20,10 @@ use super::{
 
 /// S5: how long to wait if the homeserver does not say.
 const DEFAULT_RETRY_AFTER: Duration = RETRY_MAX;
-/// S7: how long until a homeserver without TURN is asked again.
+/// S7: after how long a homeserver without TURN is asked again.
 const NOT_CONFIGURED_INTERVAL: Duration = HOUR;
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
-/// S7: how long until a new subscriber makes a homeserver that refused be asked again.
+/// S7: after how long a homeserver that refused is asked again for a new subscriber.
 const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Judges when requests are sent.
@@ -164,7 +164,7 @@ impl Spacing {
         };
     }
 
-    /// The credentials have just expired: from now on it is asked more often.
+    /// The credentials have just expired: a request that is due later comes forward.
     pub(super) fn expire(&mut self, facts: &Facts, now: Timestamp) {
         match facts.last_kind() {
             Some(ReplyKind::Credentials) => self.refreshes.expire(),
