@@ -78,12 +78,7 @@ impl Facts {
         self.request = Some(Request { sent: now, is_answered: false });
     }
 
-    /// Returns when the request was sent that is answered by this.
-    pub(super) fn receive(
-        &mut self,
-        now: Timestamp,
-        reply: &Reply,
-    ) -> Result<Timestamp, Violation> {
+    pub(super) fn receive(&mut self, now: Timestamp, reply: &Reply) -> Result<(), Violation> {
         let request = self.request.as_mut().filter(|request| !request.is_answered);
         let Some(request) = request else {
             return Err("an answer to no request".to_owned());
@@ -97,7 +92,7 @@ impl Facts {
         } else if ends_credentials(reply.kind) {
             self.held = None;
         }
-        Ok(sent)
+        Ok(())
     }
 
     /// Credentials that one of the clocks says have expired are no credentials, even if that clock

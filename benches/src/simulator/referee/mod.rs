@@ -76,8 +76,8 @@ impl Referee {
 
     fn receive(&mut self, now: Timestamp, reply: &Reply) -> Result<(), Violation> {
         self.expire(now);
-        let sent = self.facts.receive(now, reply)?;
-        self.spacing.receive(&self.facts, now, sent, reply);
+        self.facts.receive(now, reply)?;
+        self.spacing.receive(&self.facts);
         self.sight.receive();
         self.expire(now);
         Ok(())

@@ -6,11 +6,11 @@ use matrix_sdk_turn::Timestamp;
 
 use super::{
     super::{
-        homeserver::{Reply, ReplyKind},
+        homeserver::ReplyKind,
         run::{Violation, ensure},
     },
     demand::{Demand, soon},
-    facts::{Answer, Facts},
+    facts::{Answer, Facts, Request},
     numbers::{
         AFTER_SUCCESS, HOUR, RETRY_MAX, RETRY_MAX_EXPIRED, RETRY_MIN, ROUNDING, after, passed,
     },
@@ -74,7 +74,7 @@ impl Spacing {
     pub(super) fn send(&mut self, facts: &Facts, now: Timestamp) -> Result<(), Violation> {
         ensure(!facts.is_in_flight(), "S1: two requests in flight")?;
         ensure(facts.subscribers > 0, "S11: a request while nobody subscribes")?;
-        self.is_not_too_early(facts, now)?;
+        self.judge_earliest(facts, now)?;
         // What fell due while nobody subscribed is sent for the first who does.
         let subscribed_now =
             facts.subscribed_at.is_some_and(|since| since.monotonic == now.monotonic);
@@ -88,7 +88,7 @@ impl Spacing {
         Ok(())
     }
 
-    fn is_not_too_early(&self, facts: &Facts, now: Timestamp) -> Result<(), Violation> {
+    fn judge_earliest(&self, facts: &Facts, now: Timestamp) -> Result<(), Violation> {
         let Some(Answer { received, kind }) = facts.answer else { return Ok(()) };
         let is_demanded = self.demand.allows_request_after_failure(facts, now);
         match kind {
@@ -125,37 +125,36 @@ impl Spacing {
         }
     }
 
-    /// Plans what may and must follow this reply to a request that was sent at `sent`.
-    pub(super) fn receive(
-        &mut self,
-        facts: &Facts,
-        now: Timestamp,
-        sent: Timestamp,
-        reply: &Reply,
-    ) {
-        self.due_by = match reply.kind {
+    /// Plans what may and must follow the newest answer.
+    pub(super) fn receive(&mut self, facts: &Facts) {
+        let (Some(Request { sent, .. }), Some(Answer { received, kind })) =
+            (facts.request, facts.answer)
+        else {
+            return;
+        };
+        self.due_by = match kind {
             ReplyKind::Credentials => {
                 if std::mem::take(&mut self.retries).is_any() {
                     self.refreshes.recover();
                 }
                 Some(match facts.held.as_ref().and_then(|held| held.lifetime) {
                     Some((sent, ttl)) => self.refreshes.plan(sent, ttl),
-                    None => self.refreshes.plan_for_unknown_ttl(now),
+                    None => self.refreshes.plan_for_unknown_ttl(received),
                 })
             }
             ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang => {
-                let delay = self.retries.fail(now.monotonic, facts.held.is_some());
+                let delay = self.retries.fail(received.monotonic, facts.held.is_some());
                 // A request that hung was part of the wait.
-                Some(after(sent.monotonic, delay).max(after(now.monotonic, RETRY_MIN)))
+                Some(after(sent.monotonic, delay).max(after(received.monotonic, RETRY_MIN)))
             }
             ReplyKind::RateLimited(retry_after) => {
-                let delay = self.retries.fail(now.monotonic, facts.held.is_some());
-                Some(after(end_of_rate_limit(now, retry_after), delay))
+                let delay = self.retries.fail(received.monotonic, facts.held.is_some());
+                Some(after(end_of_rate_limit(received, retry_after), delay))
             }
             ReplyKind::NotConfigured | ReplyKind::Misconfigured => {
                 self.retries = Retries::default();
                 let latest = NOT_CONFIGURED_INTERVAL.mul_f64(1.0 + NOT_CONFIGURED_JITTER);
-                Some(after(now.monotonic, latest))
+                Some(after(received.monotonic, latest))
             }
             ReplyKind::Forbidden | ReplyKind::LoggedOut => {
                 self.retries = Retries::default();
@@ -196,7 +195,7 @@ impl Spacing {
     }
 }
 
-/// S5: not on the wall clock, which may be wrong.
+/// S5: from when on a request may be sent again. The wall clock, which may be wrong, has no say.
 fn end_of_rate_limit(received: Timestamp, retry_after: Option<Duration>) -> Instant {
     after(received.monotonic, retry_after.unwrap_or(DEFAULT_RETRY_AFTER))
 }
