@@ -49,7 +49,7 @@ fn passthrough(criterion: &mut Criterion) {
         let room = homeserver.room().await;
         (homeserver, room)
     });
-    let turn = TurnService::builder(scripted().0).build();
+    let turn = TurnService::builder(scripted().0).runtime(runtime.handle().clone()).build();
     let (sdk_driver, sdk) = WidgetDriver::new(settings());
     let (turn_driver, with) = TurnServerCapability::new(turn).widget_driver(settings());
     runtime.spawn(sdk_driver.run(room.clone(), PlainProvider));

@@ -11,12 +11,15 @@ use matrix_sdk::{
 };
 use serde_json::{Value, json};
 use wiremock::{
-    Mock, MockServer, Request, Respond, ResponseTemplate,
+    Mock, MockGuard, MockServer, Request, Respond, ResponseTemplate,
     matchers::{header, method, path},
 };
 
 /// The access token the client is logged in with.
 pub const ACCESS_TOKEN: &str = "syt_secret_access_token";
+
+/// The access token that a refresh brings.
+pub const REFRESHED_ACCESS_TOKEN: &str = "syt_secret_refreshed_token";
 
 /// A homeserver, and a client that is logged in to it and joined a room.
 #[derive(Debug)]
@@ -30,38 +33,56 @@ pub struct Homeserver {
 impl Homeserver {
     /// Starts one without a TURN endpoint.
     pub async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_with(Refreshing::No).await
     }
 
-    /// The same, and the client can refresh its access token.
+    /// The same, and the SDK refreshes the access token.
     pub async fn start_with_refresh_token() -> Self {
-        Self::start_with(Some("secret_refresh_token".to_owned())).await
+        Self::start_with(Refreshing::BySdk).await
     }
 
-    async fn start_with(refresh_token: Option<String>) -> Self {
-        // Not one of wiremock's pool: dropping this stops it.
-        let server = MockServer::builder().start().await;
-        answer(&server, "GET", "/_matrix/client/versions", json!({ "versions": ["v1.11"] })).await;
-        let keys = json!({ "one_time_key_counts": { "signed_curve25519": 50 } });
-        answer(&server, "POST", "/_matrix/client/v3/keys/upload", keys).await;
-        let query = json!({ "device_keys": {}, "failures": {} });
-        answer(&server, "POST", "/_matrix/client/v3/keys/query", query).await;
-        answer(&server, "GET", "/_matrix/client/v3/sync", sync_response()).await;
+    /// The same, and the app refreshes the access token.
+    pub async fn start_and_let_the_app_refresh_tokens() -> Self {
+        Self::start_with(Refreshing::ByApp).await
+    }
 
+    /// A homeserver, and a client that is not logged in yet.
+    pub async fn start_without_session() -> Self {
+        let server = serve().await;
+        let client = Client::builder().homeserver_url(server.uri()).build().await.unwrap();
+        Self { server, client }
+    }
+
+    async fn start_with(refreshing: Refreshing) -> Self {
+        let server = serve().await;
         let mut client = Client::builder().homeserver_url(server.uri());
-        if refresh_token.is_some() {
+        if refreshing == Refreshing::BySdk {
             client = client.handle_refresh_tokens();
         }
-        let client = client.build().await.unwrap();
-        let session = MatrixSession {
-            meta: SessionMeta {
-                user_id: owned_user_id!("@alice:localhost"),
-                device_id: owned_device_id!("DEVICE"),
-            },
-            tokens: SessionTokens { access_token: ACCESS_TOKEN.to_owned(), refresh_token },
-        };
-        client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await.unwrap();
-        Self { server, client }
+        let homeserver = Self { server, client: client.build().await.unwrap() };
+        homeserver.log_in((refreshing != Refreshing::No).then_some("secret_refresh_token")).await;
+        homeserver
+    }
+
+    /// Logs the client in.
+    pub async fn log_in(&self, refresh_token: Option<&str>) {
+        let session = session(refresh_token);
+        let logged_in =
+            self.client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await;
+        logged_in.unwrap();
+    }
+
+    /// Lets the client refresh its access token, as an app does it. The new one is accepted.
+    pub async fn refresh_token(&self) {
+        Mock::given(method("POST"))
+            .and(path("/_matrix/client/v3/refresh"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({
+                "access_token": REFRESHED_ACCESS_TOKEN,
+                "expires_in_ms": 60_000,
+            })))
+            .mount(&self.server)
+            .await;
+        self.client.matrix_auth().refresh_access_token().await.unwrap();
     }
 
     /// Lets the client learn of the room it joined.
@@ -80,11 +101,68 @@ impl Homeserver {
             .await;
     }
 
+    /// Answers requests for TURN servers that are sent with the refreshed token.
+    pub async fn serve_refreshed(&self, response: impl Respond + 'static) {
+        Mock::given(method("GET"))
+            .and(path("/_matrix/client/v3/voip/turnServer"))
+            .and(header("authorization", format!("Bearer {REFRESHED_ACCESS_TOKEN}")))
+            .respond_with(response)
+            .mount(&self.server)
+            .await;
+    }
+
+    /// Answers requests for TURN servers until the guard is dropped, whatever they are sent with.
+    pub async fn serve_turn_servers(&self, response: impl Respond + 'static) -> MockGuard {
+        Mock::given(method("GET"))
+            .and(path("/_matrix/client/v3/voip/turnServer"))
+            .respond_with(response)
+            .mount_as_scoped(&self.server)
+            .await
+    }
+
     /// How often TURN servers were asked for.
     pub async fn turn_server_requests(&self) -> usize {
-        let is_turn_server = |request: &&Request| request.url.path().ends_with("/voip/turnServer");
-        self.server.received_requests().await.unwrap().iter().filter(is_turn_server).count()
+        self.requests("/voip/turnServer").await
     }
+
+    /// How often something was asked for whose path ends like this.
+    pub async fn requests(&self, path: &str) -> usize {
+        let is_one = |request: &&Request| request.url.path().ends_with(path);
+        self.server.received_requests().await.unwrap().iter().filter(is_one).count()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refreshing {
+    No,
+    BySdk,
+    ByApp,
+}
+
+/// The session of the account, restored as it was left.
+pub fn session(refresh_token: Option<&str>) -> MatrixSession {
+    MatrixSession {
+        meta: SessionMeta {
+            user_id: owned_user_id!("@alice:localhost"),
+            device_id: owned_device_id!("DEVICE"),
+        },
+        tokens: SessionTokens {
+            access_token: ACCESS_TOKEN.to_owned(),
+            refresh_token: refresh_token.map(ToOwned::to_owned),
+        },
+    }
+}
+
+async fn serve() -> MockServer {
+    // Not one of wiremock's pool: dropping this stops it.
+    let server = MockServer::builder().start().await;
+    answer(&server, "GET", "/_matrix/client/versions", json!({ "versions": ["v1.11"] })).await;
+    let keys = json!({ "one_time_key_counts": { "signed_curve25519": 50 } });
+    answer(&server, "POST", "/_matrix/client/v3/keys/upload", keys).await;
+    let query = json!({ "device_keys": {}, "failures": {} });
+    answer(&server, "POST", "/_matrix/client/v3/keys/query", query).await;
+    answer(&server, "GET", "/_matrix/client/v3/sync", sync_response()).await;
+    server
 }
 
 async fn answer(server: &MockServer, verb: &str, at: &str, body: Value) {

@@ -67,11 +67,47 @@ async fn f2_answers_404_405_and_m_unrecognized_are_not_configured() {
         matrix_error(404, "M_UNRECOGNIZED", json!({})),
         matrix_error(400, "M_UNRECOGNIZED", json!({})),
         matrix_error(405, "M_UNRECOGNIZED", json!({})),
-        ResponseTemplate::new(404).set_body_string("<html>nginx"),
-        ResponseTemplate::new(405),
     ] {
         assert_eq!(reason(response).await, UnavailableReason::NotConfigured);
     }
+}
+
+#[tokio::test]
+async fn f17_only_a_matrix_error_speaks_for_the_homeserver() {
+    let foreign = [
+        json!({ "error": "default backend - 404" }),
+        json!({ "errcode": 404, "error": "not a string" }),
+        json!([]),
+    ];
+    for status in [401, 403, 404, 405] {
+        for body in &foreign {
+            let response = ResponseTemplate::new(status).set_body_json(body);
+            assert_eq!(reason(response).await, UnavailableReason::Unreachable, "{status} {body}");
+        }
+        let page = ResponseTemplate::new(status).set_body_string("<html>default backend - 404");
+        let unavailable = fetch(page).await.unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::Unreachable, "{status}");
+        assert!(unavailable.to_string().contains(&format!("HTTP status {status}")));
+        assert_eq!(reason(ResponseTemplate::new(status)).await, UnavailableReason::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn f17_an_error_page_at_a_refresh_withdraws_nothing() {
+    let homeserver = Homeserver::start().await;
+    let turn = TurnService::new(&homeserver.client);
+    let alice = homeserver.serve_turn_servers(turn_servers("alice", 3600)).await;
+    let mut states = turn.subscribe();
+    let server = states.next().await.unwrap().into_result().unwrap();
+    drop(alice);
+
+    let page = ResponseTemplate::new(404).set_body_string("<html>default backend - 404");
+    let page = homeserver.serve_turn_servers(page).await;
+    turn.report_rejected(&server);
+    assert_eq!(turn.get().await, Ok(server), "it is all there is, and has 59 minutes left");
+    assert_eq!(turn.last_failure().unwrap().reason(), UnavailableReason::Unreachable);
+    assert!(turn.next_request_in().unwrap() <= Duration::from_secs(60));
+    drop(page);
 }
 
 #[tokio::test]
@@ -132,16 +168,46 @@ async fn s03_a_ttl_of_zero_is_usable_for_an_unknown_time() {
 }
 
 #[tokio::test]
-async fn answer_401_is_logged_out() {
-    let unavailable =
-        fetch(matrix_error(401, "M_UNKNOWN_TOKEN", json!({ "soft_logout": true }))).await;
-    let unavailable = unavailable.unwrap_err();
-    assert_eq!(unavailable.reason(), UnavailableReason::LoggedOut);
-    assert_eq!(unavailable.matrix_error().unwrap().errcode, "M_UNKNOWN_TOKEN");
-    assert_eq!(
-        reason(matrix_error(401, "M_MISSING_TOKEN", json!({}))).await,
-        UnavailableReason::LoggedOut
-    );
+async fn answer_401_is_logged_out_and_with_soft_logout_it_is_not_the_end() {
+    let soft = json!({ "soft_logout": true });
+    for (more, expected) in
+        [(soft, UnavailableReason::SoftLoggedOut), (json!({}), UnavailableReason::LoggedOut)]
+    {
+        let unavailable = fetch(matrix_error(401, "M_UNKNOWN_TOKEN", more)).await.unwrap_err();
+        assert_eq!(unavailable.reason(), expected);
+        assert_eq!(unavailable.matrix_error().unwrap().errcode, "M_UNKNOWN_TOKEN");
+    }
+    // The request had one, so this is not the end either.
+    let missing = matrix_error(401, "M_MISSING_TOKEN", json!({}));
+    assert_eq!(reason(missing).await, UnavailableReason::Unreachable);
+    // An account that is locked may be unlocked.
+    let locked = matrix_error(401, "M_USER_LOCKED", json!({ "soft_logout": true }));
+    assert_eq!(reason(locked).await, UnavailableReason::Forbidden);
+}
+
+/// Homeservers that delegate authentication answer an expired token like this.
+#[tokio::test]
+async fn answer_401_without_soft_logout_is_not_the_end_of_a_session_with_a_refresh_token() {
+    let homeserver = Homeserver::start_and_let_the_app_refresh_tokens().await;
+    homeserver.answer_turn_servers(matrix_error(401, "M_UNKNOWN_TOKEN", json!({}))).await;
+    let source = HomeserverSource::new(&homeserver.client);
+    let unavailable = source.fetch().await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::SoftLoggedOut);
+}
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_not_asked_with_again() {
+    let homeserver = Homeserver::start_and_let_the_app_refresh_tokens().await;
+    homeserver
+        .answer_turn_servers(matrix_error(401, "M_UNKNOWN_TOKEN", json!({ "soft_logout": true })))
+        .await;
+    let source = HomeserverSource::new(&homeserver.client);
+    for _ in 0..10 {
+        let unavailable = source.fetch().await.unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::SoftLoggedOut);
+        assert_eq!(unavailable.matrix_error().unwrap().errcode, "M_UNKNOWN_TOKEN");
+    }
+    assert_eq!(homeserver.turn_server_requests().await, 1);
 }
 
 #[tokio::test]
@@ -216,22 +282,26 @@ async fn the_matrix_error_keeps_further_fields() {
 }
 
 #[tokio::test]
-async fn answer_401_after_a_successful_token_refresh_is_logged_out() {
+async fn answer_401_after_a_successful_token_refresh_is_a_soft_logout() {
     let homeserver = Homeserver::start_with_refresh_token().await;
     Mock::given(method("GET"))
         .and(path("/_matrix/client/v3/voip/turnServer"))
         .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
-        .expect(2)
+        // Two, and two more: the token is another one now.
+        .expect(4)
         .mount(&homeserver.server)
         .await;
     Mock::given(method("POST"))
         .and(path("/_matrix/client/v3/refresh"))
         .respond_with(ok(json!({ "access_token": "fresh", "expires_in_ms": 60_000 })))
-        .expect(1)
+        .expect(2)
         .mount(&homeserver.server)
         .await;
-    let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
-    assert_eq!(unavailable.reason(), UnavailableReason::LoggedOut);
+    let source = HomeserverSource::new(&homeserver.client);
+    for _ in 0..3 {
+        let unavailable = source.fetch().await.unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::SoftLoggedOut);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
 use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnServerSource, TurnService};
 use serde_json::json;
 use tests::{

@@ -14,10 +14,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::{FutureExt, StreamExt, future::join_all};
+use futures::{FutureExt, future::join_all};
 use matrix_sdk_turn::{
     Clock, RefreshPolicy, Timestamp, TurnServer, TurnServerSource, TurnService, TurnState,
-    TurnStates, Unavailable, UnavailableReason, schedule::Rng,
+    TurnStates, Unavailable, UnavailableReason,
 };
 use tests::source::{Outcome, Script, available, available_for, scripted, unavailable};
 use tokio::{
@@ -64,7 +64,7 @@ impl Clock for HandMovedClock {
 fn service() -> (TurnService, Script, HandMovedClock) {
     let (source, script) = scripted();
     let clock = HandMovedClock::start();
-    let service = TurnService::builder(source).clock(clock.clone()).rng(Rng::with_seed(1)).build();
+    let service = TurnService::builder(source).clock(clock.clone()).seed(1).build();
     (service, script, clock)
 }
 
@@ -85,10 +85,7 @@ fn username(state: &TurnState) -> &str {
 }
 
 fn reason(state: &TurnState) -> UnavailableReason {
-    match state {
-        TurnState::Unavailable(why) => why.reason(),
-        TurnState::Available(_) => panic!("{state:?}"),
-    }
+    state.unavailable().unwrap().reason()
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +235,9 @@ async fn s09_refresh_sends_no_second_request_while_one_is_in_flight() {
     let (service, script, _clock) = service();
     let mut states = service.subscribe();
     settle().await;
-    (0..100).for_each(|_| service.refresh());
+    for _ in 0..100 {
+        service.refresh();
+    }
     script.answer(available("alice"));
     next(&mut states).await;
     settle().await;
@@ -251,7 +250,7 @@ async fn s09_refresh_in_a_loop_sends_one_request_a_second_whatever_the_answer() 
         UnavailableReason::Unreachable,
         UnavailableReason::Forbidden,
         UnavailableReason::NotConfigured,
-        UnavailableReason::LoggedOut,
+        UnavailableReason::SoftLoggedOut,
     ] {
         let (service, script, _clock) = service();
         let _states = service.subscribe();
@@ -520,7 +519,7 @@ impl TurnServerSource for Panicking {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_panics_is_a_request_that_failed() {
-    let service = TurnService::builder(Panicking::default()).rng(Rng::with_seed(1)).build();
+    let service = TurnService::builder(Panicking::default()).seed(1).build();
     let mut states = service.subscribe();
     assert_eq!(reason(&next(&mut states).await), UnavailableReason::Unreachable);
     assert_eq!(username(&next(&mut states).await), "alice");
@@ -607,4 +606,101 @@ async fn s05_nothing_makes_it_ask_before_retry_after() {
     assert_eq!(script.requests(), 1);
     script.answer(available("alice"));
     assert_eq!(username(&next(&mut states).await), "alice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_returns_what_is_valid_within_a_second_though_the_homeserver_hangs() {
+    let (service, script, _clock) = service();
+    script.answer(available("alice"));
+    service.get().await.unwrap();
+    // A quarter of an hour is left.
+    sleep(45 * MINUTE).await;
+
+    let asked = Instant::now();
+    assert_eq!(service.get().await.unwrap().username(), "alice");
+    assert_eq!(asked.elapsed().as_secs(), 1);
+    assert_eq!(script.requests(), 2);
+    assert_eq!(service.get().await.unwrap().username(), "alice");
+    assert_eq!(asked.elapsed().as_secs(), 1, "the request has been in flight for a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_waits_for_the_answer_if_what_is_held_was_rejected() {
+    let (service, script, _clock) = service();
+    script.answer(available("alice"));
+    let alice = service.get().await.unwrap();
+    service.report_rejected(&alice);
+
+    let asked = Instant::now();
+    assert_eq!(service.get().await, Ok(alice), "it is all there is");
+    assert_eq!(asked.elapsed().as_secs(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s09_refresh_may_be_awaited_for_the_outcome() {
+    let (service, script, _clock) = service();
+    script.answer(available("alice"));
+    assert_eq!(service.refresh().await.unwrap().username(), "alice");
+    assert_eq!(service.refresh().await.unwrap().username(), "alice", "asked just now");
+    assert_eq!(script.requests(), 1);
+
+    sleep(RefreshPolicy::default().floor()).await;
+    script.answer(available("bob"));
+    assert_eq!(service.refresh().await.unwrap().username(), "bob");
+
+    sleep(HOUR).await;
+    script.answer(unavailable(UnavailableReason::NotConfigured));
+    let why = service.refresh().await.unwrap_err();
+    assert_eq!(why.reason(), UnavailableReason::NotConfigured);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s07_who_asks_why_is_told_at_once_and_everybody_else_when_the_credentials_expire() {
+    let (service, script, _clock) = service();
+    let mut states = service.subscribe();
+    script.answer(available("alice"));
+    next(&mut states).await;
+    assert_eq!(service.last_failure(), None);
+
+    sleep(MINUTE).await;
+    script.answer(unavailable(UnavailableReason::Forbidden));
+    assert_eq!(service.refresh().await.unwrap().username(), "alice");
+    assert_eq!(service.last_failure().unwrap().reason(), UnavailableReason::Forbidden);
+    assert_eq!(states.next().now_or_never(), None);
+    assert_eq!(username(&service.state().unwrap()), "alice");
+
+    let refused = Instant::now();
+    assert_eq!(reason(&next(&mut states).await), UnavailableReason::Forbidden);
+    assert_eq!(refused.elapsed().as_secs(), 59 * 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s07_the_end_of_the_session_ends_the_stream_and_the_task() {
+    let (service, script, _clock) = service();
+    let mut states = service.subscribe();
+    script.answer(available("alice"));
+    next(&mut states).await;
+
+    script.answer(unavailable(UnavailableReason::LoggedOut));
+    sleep(MINUTE).await;
+    service.refresh();
+    assert_eq!(reason(&next(&mut states).await), UnavailableReason::LoggedOut);
+    assert_eq!(states.next().await, None);
+    settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+
+    sleep(24 * HOUR).await;
+    assert!(service.refresh().await.is_err());
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_is_known_before_anybody_subscribes_only_if_somebody_asked() {
+    let (service, script, clock) = service();
+    assert_eq!(service.state(), None);
+    script.answer(available("alice"));
+    service.get().await.unwrap();
+    assert_eq!(username(&service.state().unwrap()), "alice");
+    clock.sleep(8 * HOUR);
+    assert_eq!(reason(&service.state().unwrap()), UnavailableReason::Expired);
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use matrix_sdk_turn::TurnState;
-
 use super::{
     homeserver::ReplyKind,
     run::{Moment, Note, Observer, Violation},
@@ -34,10 +32,10 @@ impl Observer for Log {
                 }
                 (kind, _) => format!("  answer: {kind:?}"),
             },
-            Note::Update(TurnState::Available(server)) => {
-                format!("    update: {}", server.username())
-            }
-            Note::Update(TurnState::Unavailable(why)) => format!("    update: {:?}", why.reason()),
+            Note::Update(state) => match (*state).clone().into_result() {
+                Ok(server) => format!("    update: {}", server.username()),
+                Err(why) => format!("    update: {:?}", why.reason()),
+            },
             // The thirty-second wake-ups would drown the rest.
             Note::Waiting(_) => return Ok(()),
             Note::End => "end".to_owned(),

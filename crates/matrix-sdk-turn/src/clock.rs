@@ -6,6 +6,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -40,6 +41,18 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Box<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
 /// The machine's own clocks: [`Timestamp::now`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -48,6 +61,11 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+}
+
+/// The instant `span` after `start`. Saturates as a [`Deadline`] does.
+pub(crate) fn later(start: Instant, span: Duration) -> Instant {
+    start.checked_add(span.min(LONGEST_SPAN)).unwrap_or(start)
 }
 
 /// A moment to come, reached as soon as **either** clock says so.
@@ -59,11 +77,8 @@ pub struct Deadline(Timestamp);
 impl Deadline {
     /// The moment `span` after `start`. Saturates: a span beyond a hundred years counts as that.
     pub fn after(start: Timestamp, span: Duration) -> Self {
-        let span = span.min(LONGEST_SPAN);
-        Self(Timestamp {
-            monotonic: start.monotonic.checked_add(span).unwrap_or(start.monotonic),
-            wall: start.wall.checked_add(span).unwrap_or(start.wall),
-        })
+        let wall = start.wall.checked_add(span.min(LONGEST_SPAN)).unwrap_or(start.wall);
+        Self(Timestamp { monotonic: later(start.monotonic, span), wall })
     }
 
     /// Whether one of the clocks has reached it.

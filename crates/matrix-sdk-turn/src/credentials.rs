@@ -93,7 +93,7 @@ impl TurnServer {
         Self { credentials: self.credentials.clone(), expires: Arc::new(Mutex::new(expires)) }
     }
 
-    /// Whether the expiry of one is the expiry of the other, whatever becomes of it.
+    /// Whether extending one extends the other.
     pub(crate) fn shares_expiry_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.expires, &other.expires)
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{credentials::TurnServer, schedule::TurnState};
+use crate::{credentials::TurnServer, state::TurnState};
 
 /// A W3C [`RTCIceServer`](https://www.w3.org/TR/webrtc/#rtciceserver-dictionary), which serializes
 /// to exactly what `new RTCPeerConnection({ iceServers })` takes.

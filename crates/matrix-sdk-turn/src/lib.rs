@@ -102,13 +102,19 @@ mod credentials;
 mod homeserver;
 mod ice;
 mod policy;
+mod runtime;
+// For simulators and benchmarks: no part of the stable API.
+#[doc(hidden)]
 pub mod schedule;
 mod service;
 mod source;
+mod state;
 mod unavailable;
+mod uri;
 #[cfg(feature = "widget")]
 pub mod widget;
 
+pub use async_trait::async_trait;
 pub use matrix_sdk;
 
 #[cfg(feature = "widget")]
@@ -124,8 +130,8 @@ pub use self::{
     credentials::TurnServer,
     ice::RtcIceServer,
     policy::{InvalidPolicy, RefreshPolicy, RefreshPolicyBuilder},
-    schedule::TurnState,
-    service::{TurnService, TurnServiceBuilder, TurnStates},
-    source::{Answer, TurnServerSource},
+    service::{Refresh, TurnService, TurnServiceBuilder, TurnStates},
+    source::{Answer, SessionEvent, TurnServerSource},
+    state::TurnState,
     unavailable::{MatrixError, Unavailable, UnavailableReason},
 };

@@ -25,13 +25,22 @@ pub struct RefreshPolicy {
     pub(crate) refresh_at: f64,
     pub(crate) jitter: f64,
     pub(crate) floor: Duration,
-    pub(crate) retry_min: Duration,
-    pub(crate) retry_max: Duration,
-    pub(crate) retry_max_expired: Duration,
+    pub(crate) retry: RetryDelays,
     pub(crate) not_configured_interval: Duration,
     pub(crate) forbidden_interval: Duration,
     pub(crate) max_timer: Duration,
     pub(crate) request_timeout: Duration,
+}
+
+/// The ceilings of the delay after transient failures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct RetryDelays {
+    /// Of the first.
+    pub(crate) min: Duration,
+    /// Of any, while credentials are valid.
+    pub(crate) max: Duration,
+    /// Of any, without valid credentials.
+    pub(crate) max_expired: Duration,
 }
 
 /// Two thirds of the TTL: a third is left to ride out an outage, at 1.5 requests per TTL.
@@ -69,9 +78,7 @@ impl Default for RefreshPolicy {
             refresh_at: REFRESH_AT,
             jitter: JITTER,
             floor: FLOOR,
-            retry_min: RETRY_MIN,
-            retry_max: RETRY_MAX,
-            retry_max_expired: RETRY_MAX_EXPIRED,
+            retry: RetryDelays { min: RETRY_MIN, max: RETRY_MAX, max_expired: RETRY_MAX_EXPIRED },
             not_configured_interval: NOT_CONFIGURED_INTERVAL,
             forbidden_interval: FORBIDDEN_INTERVAL,
             max_timer: MAX_TIMER,
@@ -81,8 +88,8 @@ impl Default for RefreshPolicy {
 }
 
 impl RefreshPolicy {
-    /// What was sent as an outage ended hangs for this long, and up to a second later the next is
-    /// sent: credentials are back within 10 s.
+    /// A request that was sent as an outage ended hangs for this long, and the next one follows up
+    /// to two seconds later: credentials are back within 10 s.
     pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
 
     /// Starts from the defaults.
@@ -90,19 +97,54 @@ impl RefreshPolicy {
         RefreshPolicyBuilder { policy: Self::default() }
     }
 
-    /// How long a source may take to answer: 8 s.
-    pub fn request_timeout(&self) -> Duration {
-        self.request_timeout
+    /// The share of the TTL after which credentials are refreshed: 2/3.
+    pub fn refresh_at(&self) -> f64 {
+        self.refresh_at
     }
 
-    /// The least time between two successful requests: 10 s.
+    /// The share of the TTL by which a refresh is early or late at random: 0.05.
+    pub fn jitter(&self) -> f64 {
+        self.jitter
+    }
+
+    /// The least time between a success and the next request: 10 s.
     pub fn floor(&self) -> Duration {
         self.floor
+    }
+
+    /// The ceiling of the first delay after a transient failure: 1 s.
+    pub fn retry_min(&self) -> Duration {
+        self.retry.min
+    }
+
+    /// The ceiling of the delay after transient failures while credentials are valid: 60 s.
+    pub fn retry_max(&self) -> Duration {
+        self.retry.max
+    }
+
+    /// The ceiling of the delay after transient failures without valid credentials: 10 s.
+    pub fn retry_max_expired(&self) -> Duration {
+        self.retry.max_expired
+    }
+
+    /// How often a homeserver without TURN servers is asked whether it has one: 1 h.
+    pub fn not_configured_interval(&self) -> Duration {
+        self.not_configured_interval
+    }
+
+    /// How long after a refusal a new subscriber makes the homeserver be asked again: 5 min.
+    pub fn forbidden_interval(&self) -> Duration {
+        self.forbidden_interval
     }
 
     /// The longest any timer is set for: 30 s.
     pub fn max_timer(&self) -> Duration {
         self.max_timer
+    }
+
+    /// How long a source may take to answer: 8 s.
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 }
 
@@ -137,7 +179,7 @@ impl RefreshPolicyBuilder {
         self
     }
 
-    /// The least time between two successful requests: 10 s. From 1 s to 1 h.
+    /// The least time between a success and the next request: 10 s. From 1 s to 1 h.
     pub fn floor(mut self, floor: Duration) -> Self {
         self.policy.floor = floor;
         self
@@ -146,21 +188,21 @@ impl RefreshPolicyBuilder {
     /// The ceiling of the first delay after a transient failure, doubled by each further one: 1 s.
     /// From 100 ms to [`retry_max`](Self::retry_max).
     pub fn retry_min(mut self, delay: Duration) -> Self {
-        self.policy.retry_min = delay;
+        self.policy.retry.min = delay;
         self
     }
 
     /// The ceiling of the delay after transient failures while credentials are valid: 60 s. At most
     /// 1 h.
     pub fn retry_max(mut self, delay: Duration) -> Self {
-        self.policy.retry_max = delay;
+        self.policy.retry.max = delay;
         self
     }
 
     /// The ceiling of the delay after transient failures once there are no valid credentials: 10 s.
     /// From [`retry_min`](Self::retry_min) to [`retry_max`](Self::retry_max).
     pub fn retry_max_expired(mut self, delay: Duration) -> Self {
-        self.policy.retry_max_expired = delay;
+        self.policy.retry.max_expired = delay;
         self
     }
 
@@ -204,7 +246,7 @@ impl RefreshPolicyBuilder {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
         let policy = self.policy;
-        let RefreshPolicy { refresh_at, jitter, retry_min, retry_max, .. } = policy;
+        let RefreshPolicy { refresh_at, jitter, retry, .. } = policy;
 
         let most_jitter = (0.9 - refresh_at).min(refresh_at);
         for (name, given, least, most) in
@@ -219,9 +261,9 @@ impl RefreshPolicyBuilder {
 
         for (name, given, least, most) in [
             ("floor", policy.floor, SECOND, HOUR),
-            ("retry_max", retry_max, SECOND, HOUR),
-            ("retry_min", retry_min, Duration::from_millis(100), retry_max),
-            ("retry_max_expired", policy.retry_max_expired, retry_min, retry_max),
+            ("retry_max", retry.max, SECOND, HOUR),
+            ("retry_min", retry.min, Duration::from_millis(100), retry.max),
+            ("retry_max_expired", retry.max_expired, retry.min, retry.max),
             ("not_configured_interval", policy.not_configured_interval, MINUTE, DAY),
             ("forbidden_interval", policy.forbidden_interval, 10 * SECOND, DAY),
             ("max_timer", policy.max_timer, SECOND, MAX_TIMER),

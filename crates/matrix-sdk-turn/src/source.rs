@@ -1,12 +1,14 @@
 //! Where TURN credentials come from, and what an answer means.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tracing::warn;
 
 use crate::{
     credentials::TurnServer,
     unavailable::{Unavailable, UnavailableReason},
+    uri::IceUri,
 };
 
 /// Where TURN credentials come from.
@@ -27,6 +29,49 @@ pub trait TurnServerSource: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Unavailable`] says why there are no credentials, and so when the next request is due.
     async fn fetch(&self) -> Result<Answer, Unavailable>;
+
+    /// Waits until something happens to the session behind the source that bears on what
+    /// [`fetch`](Self::fetch) answers. The service waits here while anybody is subscribed, and comes
+    /// back soon after each event.
+    ///
+    /// A source without a session keeps the default, which waits for ever.
+    async fn session_event(&self) -> SessionEvent {
+        std::future::pending().await
+    }
+}
+
+/// What happened to the session behind a [`TurnServerSource`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// There is a session now, or it has another access token. If the last answer was
+    /// [`NotLoggedIn`](UnavailableReason::NotLoggedIn) or
+    /// [`SoftLoggedOut`](UnavailableReason::SoftLoggedOut), the source is asked again.
+    Renewed,
+    /// It has ended, as by an answer of [`LoggedOut`](UnavailableReason::LoggedOut).
+    Ended,
+}
+
+#[async_trait]
+impl<S: TurnServerSource + ?Sized> TurnServerSource for Arc<S> {
+    async fn fetch(&self) -> Result<Answer, Unavailable> {
+        (**self).fetch().await
+    }
+
+    async fn session_event(&self) -> SessionEvent {
+        (**self).session_event().await
+    }
+}
+
+#[async_trait]
+impl<S: TurnServerSource + ?Sized> TurnServerSource for Box<S> {
+    async fn fetch(&self) -> Result<Answer, Unavailable> {
+        (**self).fetch().await
+    }
+
+    async fn session_event(&self) -> SessionEvent {
+        (**self).session_event().await
+    }
 }
 
 /// An answer with credentials that can be used.
@@ -41,7 +86,8 @@ impl Answer {
     /// means that it is not known.
     ///
     /// URIs that no WebRTC implementation takes are left out: one of them would make
-    /// `new RTCPeerConnection({ iceServers })` throw.
+    /// `new RTCPeerConnection({ iceServers })` throw. What is kept has its scheme and transport in
+    /// lower case, since Firefox throws on others.
     ///
     /// # Errors
     ///
@@ -55,23 +101,27 @@ impl Answer {
 
         let misconfigured =
             |detail| Err(Unavailable::new(UnavailableReason::Misconfigured).with_detail(detail));
-        let (usable, useless): (Vec<_>, Vec<_>) =
-            server.uris().iter().cloned().partition(|uri| IceScheme::of(uri).is_some());
-
+        let usable: Vec<_> = server.uris().iter().filter_map(|uri| IceUri::parse(uri)).collect();
         if usable.is_empty() {
             return misconfigured("none of its URIs is a stun:, stuns:, turn: or turns: URI");
         }
-        if usable.iter().any(|uri| IceScheme::of(uri) == Some(IceScheme::Turn))
+        if usable.iter().any(IceUri::is_turn)
             && (server.username().is_empty() || server.password().is_empty())
         {
             return misconfigured("it sent a turn: URI without username or password");
         }
-        if useless.is_empty() {
-            return Ok(Self { server, ttl });
-        }
 
-        tracing::warn!(count = useless.len(), "leaving out URIs that are no ICE server's");
-        Ok(Self { server: TurnServer::new(usable, server.username(), server.password()), ttl })
+        let left_out = server.uris().len() - usable.len();
+        if left_out > 0 {
+            warn!(left_out, "leaving out URIs that are not those of an ICE server");
+        }
+        let uris: Vec<_> = usable.iter().map(ToString::to_string).collect();
+        let is_canonical = uris == server.uris();
+        let server = match is_canonical {
+            true => server,
+            false => TurnServer::new(uris, server.username(), server.password()),
+        };
+        Ok(Self { server, ttl })
     }
 
     /// The credentials.
@@ -82,41 +132,6 @@ impl Answer {
     /// How long they hold, from the moment they were asked for; zero if that is not known.
     pub fn ttl(&self) -> Duration {
         self.ttl
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IceScheme {
-    Stun,
-    Turn,
-}
-
-impl IceScheme {
-    /// What kind of ICE server a URI of RFC 7064 or RFC 7065 names: `scheme:host[:port]`, for TURN
-    /// with `?transport=udp` or `?transport=tcp`.
-    fn of(uri: &str) -> Option<Self> {
-        let (scheme, rest) = uri.split_once(':')?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "stun" | "stuns" => Self::Stun,
-            "turn" | "turns" => Self::Turn,
-            _ => return None,
-        };
-        let (authority, query) = rest.split_once('?').map_or((rest, None), |(a, q)| (a, Some(q)));
-        let is_query = match (scheme, query) {
-            (_, None) => true,
-            (Self::Stun, Some(_)) => false,
-            (Self::Turn, Some(query)) => matches!(query, "transport=udp" | "transport=tcp"),
-        };
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(ipv6) => ipv6.split_once(']')?,
-            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-        };
-        let is_host_char = |c: char| c.is_ascii_alphanumeric() || "-._~%:".contains(c);
-        let is_port = port.is_empty()
-            || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok_and(|p| p != 0));
-
-        (!host.is_empty() && host.chars().all(is_host_char) && is_port && is_query)
-            .then_some(scheme)
     }
 }
 
@@ -135,10 +150,28 @@ mod tests {
         let uris = [
             "turn:turn.example.com:3478?transport=udp",
             "turn:10.20.30.40:3478?transport=tcp",
-            "TURNS:[2001:db8::1]:443",
+            "turns:[2001:db8::1]:443",
             "stun:stun.example.com",
         ];
         assert_eq!(answer(&uris, "u", "p").unwrap().server.uris(), uris);
+    }
+
+    #[test]
+    fn f22_scheme_and_transport_are_handed_on_in_lower_case() {
+        let uris = [
+            "TURN:Host?transport=UDP",
+            "Turns:[2001:DB8::1]:443?transport=Tcp",
+            "turn:bücher.example",
+        ];
+        let kept = answer(&uris, "u", "p").unwrap().server;
+        assert_eq!(
+            kept.uris(),
+            [
+                "turn:Host?transport=udp",
+                "turns:[2001:DB8::1]:443?transport=tcp",
+                "turn:bücher.example"
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Why there are no TURN credentials.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 #[cfg(feature = "widget")]
 use serde::Serialize;
@@ -30,8 +34,16 @@ pub enum UnavailableReason {
     /// [`TurnService::refresh`](crate::TurnService::refresh), or for a new subscriber after five
     /// minutes.
     Forbidden,
-    /// The access token is not valid any more. Not asked again, except on
-    /// [`TurnService::refresh`](crate::TurnService::refresh).
+    /// The client is not logged in yet. The homeserver is not asked anything; it is as soon as the
+    /// client is logged in.
+    NotLoggedIn,
+    /// The homeserver does not accept the access token any more, and the session can get another
+    /// one: a [soft logout](https://spec.matrix.org/latest/client-server-api/#soft-logout). The
+    /// homeserver is asked again once the client has another token. Credentials that are held stay
+    /// valid until they expire.
+    SoftLoggedOut,
+    /// The session has ended. This is final: the credentials are withdrawn, streams end, and
+    /// nothing is asked again.
     LoggedOut,
     /// The homeserver asked for fewer requests. Asked again when it allows.
     RateLimited,
@@ -43,9 +55,17 @@ pub enum UnavailableReason {
 }
 
 impl UnavailableReason {
-    /// Whether waiting helps: the homeserver is asked again soon, by itself.
+    /// Whether it can be over any moment, without anybody changing the homeserver's configuration
+    /// or the account's rights: credentials follow as soon as there are any.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Unreachable | Self::Expired)
+        match self {
+            Self::RateLimited
+            | Self::Unreachable
+            | Self::Expired
+            | Self::NotLoggedIn
+            | Self::SoftLoggedOut => true,
+            Self::NotConfigured | Self::Misconfigured | Self::Forbidden | Self::LoggedOut => false,
+        }
     }
 }
 
@@ -90,7 +110,24 @@ impl MatrixError {
 
 impl fmt::Display for MatrixError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} / {}] {}", self.status, self.errcode, self.message)
+        let Self { status, errcode, message, .. } = self;
+        write!(f, "[{status} / {}] {}", OneLine(errcode), OneLine(message))
+    }
+}
+
+/// Text from outside with its control characters escaped, so that it cannot forge a line of a log.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for char in self.0.chars() {
+            if char.is_control() {
+                write!(f, "{}", char.escape_default())?;
+            } else {
+                f.write_char(char)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -159,9 +196,14 @@ impl fmt::Display for Unavailable {
             UnavailableReason::Forbidden => {
                 "the homeserver refuses TURN to this account: ask its administrator for access"
             }
-            UnavailableReason::LoggedOut => {
-                "the homeserver does not accept this session any more: log in again"
+            UnavailableReason::NotLoggedIn => {
+                "the client is not logged in: the homeserver is asked once it is"
             }
+            UnavailableReason::SoftLoggedOut => {
+                "the homeserver does not accept the access token any more: refresh it, or log in \
+                 again"
+            }
+            UnavailableReason::LoggedOut => "the session has ended: log in again",
             UnavailableReason::RateLimited => {
                 "the homeserver asked for fewer requests: it is asked again when it allows"
             }
@@ -174,7 +216,7 @@ impl fmt::Display for Unavailable {
             }
         })?;
         if let Some(detail) = &self.detail {
-            write!(f, " ({detail})")?;
+            write!(f, " ({})", OneLine(detail))?;
         }
         if let Some(error) = &self.matrix_error {
             write!(f, " {error}")?;
@@ -185,6 +227,12 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
+impl From<UnavailableReason> for Unavailable {
+    fn from(reason: UnavailableReason) -> Self {
+        Self::new(reason)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +241,17 @@ mod tests {
     fn text_from_outside_is_cut() {
         let error = MatrixError::new(500, "M_UNKNOWN", &"é".repeat(1_000_000));
         assert_eq!(error.message.chars().count(), MAX_TEXT_CHARS + 1);
+    }
+
+    #[test]
+    fn control_characters_of_a_homeservers_message_are_escaped() {
+        let error = MatrixError::new(403, "M_\u{7}", "no\n2026-01-01 ERROR forged\u{1b}[31m");
+        let unavailable = Unavailable::new(UnavailableReason::Forbidden)
+            .with_detail("a\r\nb")
+            .with_matrix_error(error);
+        let line = unavailable.to_string();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.contains("no\\n2026-01-01 ERROR forged\\u{1b}[31m"), "{line}");
     }
 
     #[test]

@@ -40,7 +40,9 @@ impl Demand {
                 Some(Answer { kind: ReplyKind::Credentials, received }) => {
                     self.is_rejection_pending() || passed(received, now) >= AFTER_SUCCESS
                 }
-                Some(Answer { kind: ReplyKind::RateLimited(_), .. }) => false,
+                Some(Answer { kind: ReplyKind::RateLimited(_) | ReplyKind::LoggedOut, .. }) => {
+                    false
+                }
                 _ => true,
             };
         self.refresh |= counts;
@@ -102,10 +104,11 @@ impl Demand {
         }
     }
 
-    /// Whether a request may be sent that only `refresh()` can bring about.
+    /// Whether a request may be sent that nothing but the app brings about.
     pub(super) fn allows_request_after_failure(&self, facts: &Facts, now: Timestamp) -> bool {
         let is_spaced = |sent| passed(sent, now) + ROUNDING >= AFTER_FAILURE;
-        self.refresh && facts.request.is_none_or(|request| is_spaced(request.sent))
+        self.allows_early_refresh(now)
+            && facts.request.is_none_or(|request| is_spaced(request.sent))
     }
 }
 

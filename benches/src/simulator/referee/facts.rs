@@ -89,7 +89,8 @@ impl Facts {
         if let Some((server, ttl)) = &reply.credentials {
             let lifetime = (!ttl.is_zero()).then_some((sent, (*ttl).min(MAX_TTL)));
             self.held = Some(Held { server: server.clone(), lifetime });
-        } else if ends_credentials(reply.kind) {
+        } else if reply.kind == ReplyKind::LoggedOut {
+            // Nothing else takes back what was handed out before.
             self.held = None;
         }
         Ok(())
@@ -105,15 +106,4 @@ impl Facts {
         }
         expires
     }
-}
-
-/// Whether the homeserver takes back, with this answer, the credentials it gave out before.
-fn ends_credentials(kind: ReplyKind) -> bool {
-    matches!(
-        kind,
-        ReplyKind::NotConfigured
-            | ReplyKind::Misconfigured
-            | ReplyKind::Forbidden
-            | ReplyKind::LoggedOut
-    )
 }

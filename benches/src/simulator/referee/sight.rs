@@ -1,6 +1,6 @@
 //! S2, S6 and S12: what a subscriber sees.
 
-use matrix_sdk_turn::{Timestamp, TurnState, UnavailableReason};
+use matrix_sdk_turn::{Timestamp, TurnState, Unavailable, UnavailableReason};
 
 use super::{
     super::run::{Violation, ensure},
@@ -80,8 +80,9 @@ impl Sight {
                 Err("S6: credentials that have expired, or do not hold any more, stay published"
                     .to_owned())
             }
-            (None, Some(TurnState::Unavailable(why))) => ensure(
-                why.reason() == facts.last_failure().unwrap_or(UnavailableReason::Expired),
+            (None, Some(state)) => ensure(
+                state.unavailable().map(Unavailable::reason)
+                    == facts.last_failure().or(Some(UnavailableReason::Expired)),
                 "a subscriber sees another reason than the newest",
             ),
             (None, None) => ensure(

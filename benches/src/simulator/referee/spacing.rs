@@ -18,8 +18,9 @@ use super::{
     retries::Retries,
 };
 
-/// S5: how long to wait if the homeserver does not say.
+/// S5: how long to wait if the homeserver does not say, and at most if it does.
 const DEFAULT_RETRY_AFTER: Duration = RETRY_MAX;
+const MAX_RETRY_AFTER: Duration = HOUR;
 /// S7: after how long a homeserver without TURN is asked again.
 const NOT_CONFIGURED_INTERVAL: Duration = HOUR;
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
@@ -34,13 +35,15 @@ pub(super) struct Spacing {
     retries: Retries,
     /// By when the next request must have been sent, if somebody subscribes.
     due_by: Option<Instant>,
+    /// It is due because the credentials expired.
+    is_brought_forward: bool,
 }
 
 impl Spacing {
     pub(super) fn new() -> Self {
         let (demand, refreshes, retries) =
             (Demand::default(), Refreshes::new(), Retries::default());
-        Self { demand, refreshes, retries, due_by: None }
+        Self { demand, refreshes, retries, due_by: None, is_brought_forward: false }
     }
 
     pub(super) fn subscribe(&mut self, facts: &Facts, now: Timestamp) {
@@ -112,7 +115,9 @@ impl Spacing {
             ReplyKind::NotConfigured | ReplyKind::Misconfigured => {
                 let earliest = NOT_CONFIGURED_INTERVAL.mul_f64(1.0 - NOT_CONFIGURED_JITTER);
                 ensure(
-                    is_demanded || passed(received, now) + ROUNDING >= earliest,
+                    is_demanded
+                        || self.is_brought_forward
+                        || passed(received, now) + ROUNDING >= earliest,
                     "S7: not configured, and asked again within the hour",
                 )
             }
@@ -121,7 +126,7 @@ impl Spacing {
                 is_demanded || self.due_by.is_some(),
                 "S7: forbidden, and asked again for no one",
             ),
-            ReplyKind::LoggedOut => ensure(is_demanded, "S7: logged out, and asked again"),
+            ReplyKind::LoggedOut => Err("S7: logged out, and asked again".to_owned()),
         }
     }
 
@@ -132,6 +137,7 @@ impl Spacing {
         else {
             return;
         };
+        self.is_brought_forward = false;
         self.due_by = match kind {
             ReplyKind::Credentials => {
                 if std::mem::take(&mut self.retries).is_any() {
@@ -168,6 +174,9 @@ impl Spacing {
         match facts.last_kind() {
             Some(ReplyKind::Credentials) => self.refreshes.expire(),
             Some(ReplyKind::HttpError | ReplyKind::NetworkError | ReplyKind::Hang) => {}
+            Some(ReplyKind::NotConfigured | ReplyKind::Misconfigured) => {
+                self.is_brought_forward = true;
+            }
             _ => return,
         }
         let latest = after(now.monotonic, RETRY_MAX_EXPIRED);
@@ -197,5 +206,5 @@ impl Spacing {
 
 /// S5: from when on a request may be sent again. The wall clock, which may be wrong, has no say.
 fn end_of_rate_limit(received: Timestamp, retry_after: Option<Duration>) -> Instant {
-    after(received.monotonic, retry_after.unwrap_or(DEFAULT_RETRY_AFTER))
+    after(received.monotonic, retry_after.unwrap_or(DEFAULT_RETRY_AFTER).min(MAX_RETRY_AFTER))
 }

@@ -14,7 +14,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::StreamExt;
 use matrix_sdk::{
     Room,
     widget::{
@@ -33,8 +32,8 @@ use super::{
 };
 use crate::{
     clock::{Clock, Timestamp},
-    schedule::TurnState,
     service::{TurnService, TurnStates},
+    state::TurnState,
 };
 
 impl TurnServerCapability {

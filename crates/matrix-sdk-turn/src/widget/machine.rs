@@ -19,7 +19,7 @@ use super::{
     },
 };
 use crate::{
-    clock::Timestamp, credentials::TurnServer, schedule::TurnState, unavailable::Unavailable,
+    clock::Timestamp, credentials::TurnServer, state::TurnState, unavailable::Unavailable,
 };
 
 /// The widget's request times out after 10 s.
@@ -424,7 +424,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{schedule::TurnState, unavailable::UnavailableReason};
+    use crate::{state::TurnState, unavailable::UnavailableReason};
 
     const NOT_THE_SDKS: &str = "8f6ff0b4-7cc9-4b2c-9a1f-000000000000";
 

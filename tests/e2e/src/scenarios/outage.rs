@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use futures::StreamExt;
 use matrix_sdk_turn::{Timestamp, TurnState};
 use tokio::time::Instant;
 

@@ -4,7 +4,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use futures::StreamExt;
 use matrix_sdk_turn::{RtcIceServer, TurnService, TurnState};
 use rustls::crypto::aws_lc_rs;
 use tokio::{

@@ -1,0 +1,84 @@
+//! What must be dropped inside a tokio runtime, wherever its last owner happens to be.
+//!
+//! The stores of matrix-sdk's `Client` close their databases on a runtime's blocking threads, and
+//! panic in their destructors where there is none. Clients of bindings drop their objects on the
+//! thread of a garbage collector, GTK clients on glib's, and both abort the process by that.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use tokio::runtime::Handle;
+
+/// Drops its value inside a tokio runtime: the one of the thread that drops it, or else its own.
+///
+/// A runtime that has shut down will do.
+pub(crate) struct InRuntime<T: Send + 'static> {
+    /// `None` only once it is dropped.
+    value: Option<T>,
+    /// `None` if there was no runtime when this was made. Then the value is dropped where it is.
+    runtime: Option<Handle>,
+}
+
+impl<T: Send + 'static> InRuntime<T> {
+    /// Drops `value` inside `runtime`.
+    pub(crate) fn new(value: T, runtime: Handle) -> Self {
+        Self { value: Some(value), runtime: Some(runtime) }
+    }
+
+    /// Drops `value` inside the runtime of this thread, if it has one.
+    pub(crate) fn current(value: T) -> Self {
+        Self { value: Some(value), runtime: Handle::try_current().ok() }
+    }
+
+    /// The value. There always is one until this is dropped.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+}
+
+impl<F: Future + Send + Unpin + 'static> Future for InRuntime<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if self.runtime.is_none() {
+            self.runtime = Handle::try_current().ok();
+        }
+        match &mut self.value {
+            Some(future) => Pin::new(future).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for InRuntime<T> {
+    fn drop(&mut self) {
+        let Some(value) = self.value.take() else { return };
+        let Some(runtime) = self.runtime.take() else { return };
+        match Handle::try_current() {
+            Ok(_) => drop(value),
+            Err(error) if error.is_missing_context() => {
+                let _entered = runtime.enter();
+                drop(value);
+            }
+            // This thread is ending, and can enter no runtime any more.
+            Err(_) => drop_on_another_thread(value, runtime),
+        }
+    }
+}
+
+fn drop_on_another_thread<T: Send + 'static>(value: T, runtime: Handle) {
+    let value = Arc::new(Mutex::new(Some(value)));
+    let taken = value.clone();
+    let spawned = std::thread::Builder::new().spawn(move || {
+        let _entered = runtime.enter();
+        drop(taken.lock().unwrap_or_else(PoisonError::into_inner).take());
+    });
+    if spawned.is_err() {
+        // The system has no more threads. A leak is better than an abort.
+        std::mem::forget(value);
+    }
+}

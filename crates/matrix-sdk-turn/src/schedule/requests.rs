@@ -1,0 +1,183 @@
+//! When a request is due, and who may bring it forward: rules S1, S9 and S10.
+
+use std::time::{Duration, Instant};
+
+use crate::clock::{Deadline, Timestamp};
+
+/// How soon after a request that failed [`Requests::refresh`] makes the next one due: an app may
+/// call it as often as it likes.
+const LEAST_SPACING: Duration = Duration::from_secs(1);
+
+/// The request in flight or the last one, and the next.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    last: Last,
+    next: Due,
+    rejection: Rejection,
+}
+
+/// The request that is in flight, or what became of the last one.
+#[derive(Clone, Copy, Debug, Default)]
+enum Last {
+    #[default]
+    Nothing,
+    InFlight {
+        sent: Timestamp,
+    },
+    /// It was answered with credentials. No request follows before this, as long as no TURN server
+    /// rejects them. It is honoured once; a wall clock that is set back must not revive it.
+    Success {
+        earliest_next: Deadline,
+    },
+    Failure {
+        sent: Timestamp,
+    },
+}
+
+/// When the next request is due, as far as somebody is subscribed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Due {
+    /// At once.
+    #[default]
+    Now,
+    /// At a moment that we chose.
+    At(Deadline),
+    /// At a moment that the homeserver chose. The wall clock has no say: it can be wrong, and the
+    /// homeserver's word counts.
+    NotBefore(Instant),
+    /// For somebody who subscribes after this moment, or on demand.
+    ForSubscriberAfter(Deadline),
+    /// Never again: the session has ended.
+    Never,
+}
+
+/// A TURN server did not accept the credentials.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rejection {
+    /// The next request is sent for that reason.
+    is_pending: bool,
+    /// When the last request for that reason was sent.
+    asked: Option<Timestamp>,
+}
+
+impl Due {
+    fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Now => Some(Duration::ZERO),
+            Self::At(deadline) => Some(deadline.remaining(now)),
+            Self::NotBefore(instant) => Some(instant.saturating_duration_since(now.monotonic)),
+            Self::ForSubscriberAfter(_) | Self::Never => None,
+        }
+    }
+}
+
+impl Requests {
+    /// When the request that is in flight was sent.
+    pub(super) fn in_flight(&self) -> Option<Timestamp> {
+        match self.last {
+            Last::InFlight { sent } => Some(sent),
+            _ => None,
+        }
+    }
+
+    /// How long until the next request is due. `None` if one is in flight, or only an event can
+    /// make one due.
+    pub(super) fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        match self.last {
+            Last::InFlight { .. } => None,
+            _ => self.next.remaining(now).map(|due| due.max(self.floor_remaining(now))),
+        }
+    }
+
+    /// Whether a request is to be sent now.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.remaining(now) == Some(Duration::ZERO)
+    }
+
+    fn floor_remaining(&self, now: Timestamp) -> Duration {
+        match self.last {
+            Last::Success { earliest_next } => earliest_next.remaining(now),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// A request is sent now.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.last = Last::InFlight { sent: now };
+        if std::mem::take(&mut self.rejection.is_pending) {
+            self.rejection.asked = Some(now);
+        }
+    }
+
+    /// The request in flight was answered with credentials.
+    pub(super) fn succeed(&mut self, earliest_next: Deadline, next: Deadline) {
+        self.last = Last::Success { earliest_next };
+        self.next = Due::At(next);
+    }
+
+    /// The request of the moment `sent` failed.
+    pub(super) fn fail(&mut self, sent: Timestamp, next: Due) {
+        self.last = Last::Failure { sent };
+        self.next = next;
+    }
+
+    /// No request will be sent any more.
+    pub(super) fn end(&mut self) {
+        self.last = Last::Nothing;
+        self.next = Due::Never;
+    }
+
+    /// Somebody subscribed.
+    pub(super) fn subscribe(&mut self, now: Timestamp) {
+        if let Due::ForSubscriberAfter(deadline) = self.next
+            && deadline.is_reached(now)
+        {
+            self.next = Due::Now;
+        }
+    }
+
+    /// Asking now helps, somebody believes. Without effect while a request is in flight, and soon
+    /// after the last success.
+    pub(super) fn refresh(&mut self, now: Timestamp) {
+        if self.in_flight().is_none() && self.floor_remaining(now).is_zero() {
+            self.ask_soon();
+        }
+    }
+
+    /// A TURN server rejected what is held. A request is due now, or `floor` after the last one for
+    /// the same reason.
+    pub(super) fn reject(&mut self, now: Timestamp, floor: Duration) {
+        if self.in_flight().is_some() || std::mem::replace(&mut self.rejection.is_pending, true) {
+            return;
+        }
+        let not_before = self.rejection.asked.map(|asked| Deadline::after(asked, floor));
+        match not_before.filter(|not_before| !not_before.is_reached(now)) {
+            Some(not_before) if matches!(self.next, Due::ForSubscriberAfter(_)) => {
+                self.next = Due::At(not_before);
+            }
+            Some(not_before) => self.ask_within(now, not_before.remaining(now)),
+            None => {
+                if matches!(self.last, Last::Success { .. }) {
+                    self.last = Last::Nothing;
+                }
+                self.ask_soon();
+            }
+        }
+    }
+
+    /// Makes a request that is due later due within `span`, unless the homeserver asked for the
+    /// delay.
+    pub(super) fn ask_within(&mut self, now: Timestamp, span: Duration) {
+        if let Due::At(due) = self.next {
+            self.next = Due::At(Deadline::after(now, span.min(due.remaining(now))));
+        }
+    }
+
+    fn ask_soon(&mut self) {
+        self.next = match (self.next, self.last) {
+            (next @ (Due::NotBefore(_) | Due::Never), _) => next,
+            (_, Last::Failure { sent }) => Due::At(Deadline::after(sent, LEAST_SPACING)),
+            _ => Due::Now,
+        };
+    }
+}

@@ -1,0 +1,222 @@
+//! TURN credentials of one account: the service that keeps them fresh, and the stream of them.
+
+mod builder;
+mod shared;
+mod states;
+mod task;
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+pub use self::{builder::TurnServiceBuilder, states::TurnStates};
+use self::{shared::Shared, states::Subscription};
+#[cfg(feature = "widget")]
+use crate::clock::Clock;
+use crate::{
+    credentials::TurnServer,
+    schedule::Schedule,
+    source::TurnServerSource,
+    state::TurnState,
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// TURN credentials of one account, always valid, at one request per TTL however many watch them.
+///
+/// Make one per account, and clone it: clones share the credentials, the task that refreshes them,
+/// and the schedule. The task exists only while somebody is subscribed.
+///
+/// # Threads and runtimes
+///
+/// A service belongs to one tokio runtime: the one that it is built on, or the one that
+/// [`TurnServiceBuilder::runtime`] names. Its task runs there. Everything else works on any thread,
+/// inside a tokio runtime or not: subscribing, [`get`](Self::get), polling streams, and dropping
+/// any of it. What the source holds, matrix-sdk's `Client` for one, is dropped inside a runtime.
+///
+/// If the service's runtime ends, or if nobody drives it, the task moves to the runtime of a
+/// subscriber: within a second of subscribing, later on within 30 s. If there is no other runtime,
+/// subscribers are told [`Unreachable`](UnavailableReason::Unreachable).
+///
+/// # The end of the session
+///
+/// When the session ends, subscribers are told [`LoggedOut`](UnavailableReason::LoggedOut), the
+/// credentials are withdrawn, the source is dropped, and the streams end. The service learns of it
+/// from the homeserver; an app that logs out should call [`end_session`](Self::end_session), since
+/// nothing may be asked for hours.
+///
+/// ```no_run
+/// use matrix_sdk_turn::TurnService;
+///
+/// # async fn example(client: matrix_sdk::Client) {
+/// let turn = TurnService::new(&client);
+/// let mut states = turn.subscribe();
+/// while let Some(state) = states.next().await {
+///     println!("{}", serde_json::to_string(&state.ice_servers()).unwrap());
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TurnService {
+    shared: Arc<Shared>,
+}
+
+impl TurnService {
+    /// Starts from a source: the homeserver's, or another.
+    pub fn builder(source: impl TurnServerSource) -> TurnServiceBuilder {
+        TurnServiceBuilder::new(source)
+    }
+
+    /// What there is to use right now, as far as it is known: nothing is asked. `None` if nothing
+    /// was asked yet.
+    pub fn state(&self) -> Option<TurnState> {
+        self.shared.catch_up()
+    }
+
+    /// Why the last request failed, if it did. There may be valid credentials all the same: what a
+    /// homeserver says of the next ones does not end the life of those that it handed out.
+    pub fn last_failure(&self) -> Option<Unavailable> {
+        self.shared.with_schedule(|schedule, _| schedule.last_failure().cloned())
+    }
+
+    /// The credentials now, and whenever they change.
+    ///
+    /// The first item comes at once if valid credentials are held, else as soon as the homeserver
+    /// has answered or failed to. Keeping the stream keeps the credentials fresh; dropping the last
+    /// one stops all timers and requests.
+    pub fn subscribe(&self) -> TurnStates {
+        TurnStates::new(&self.shared)
+    }
+
+    /// Valid credentials: those that are held, or else those that the homeserver answers now.
+    ///
+    /// What is held is returned at once as long as more than a quarter of its life is left, and no
+    /// TURN server rejected it. Else the homeserver is asked first, if a request is due. If that
+    /// fails, or takes longer than a second, valid credentials that are held are the answer; for
+    /// rejected ones it waits up to 8 s. And if the homeserver just failed to answer, or said that
+    /// it has no TURN server, then that is the answer here too, until it is time to ask again.
+    ///
+    /// # Errors
+    ///
+    /// Says why there are no credentials.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any await. The answer to a request that was sent is kept for the next
+    /// caller.
+    pub async fn get(&self) -> Result<TurnServer, Unavailable> {
+        if self.shared.with_schedule(Schedule::is_fresh)
+            && let Some(TurnState::Available(server)) = self.state()
+        {
+            return Ok(server);
+        }
+        let _subscription = Subscription::new(&self.shared);
+        self.shared.wait_for_answer(Schedule::is_fresh).await;
+        self.outcome()
+    }
+
+    fn outcome(&self) -> Result<TurnServer, Unavailable> {
+        match self.state() {
+            Some(state) => state.into_result(),
+            None => Err(UnavailableReason::Expired.into()),
+        }
+    }
+
+    /// Asks now: the network changed, or the app resumed.
+    ///
+    /// Does nothing while a request is in flight, within 10 s of the last success, while the
+    /// homeserver's `retry_after` runs, or once the session has ended. While nobody is subscribed,
+    /// it is the next subscriber for whom the homeserver is asked. May be called at any rate.
+    ///
+    /// It takes effect at once. What it returns may be awaited for the outcome, or dropped.
+    pub fn refresh(&self) -> Refresh {
+        self.shared.tell(Schedule::refresh);
+        Refresh { turn: self.clone() }
+    }
+
+    /// The TURN server rejected these credentials, for instance with 401 to an Allocate request
+    /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
+    ///
+    /// If they are the current ones, asks for others now, or for the next subscriber or
+    /// [`get`](Self::get); but not within 10 s of the last time it did, then as soon as those are
+    /// over. If the homeserver answers the same ones again, as one that derives them from the time
+    /// of day does within a second, subscribers are not woken, and it is for you to report again.
+    pub fn report_rejected(&self, server: &TurnServer) {
+        self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
+    }
+
+    /// The account logs out, or another takes its place: call this when it does.
+    ///
+    /// Credentials are withdrawn, subscribers are told
+    /// [`LoggedOut`](UnavailableReason::LoggedOut), streams end, and the source is dropped, with
+    /// the `Client` that it holds. Nothing is asked again. For the next session, make another
+    /// service.
+    pub fn end_session(&self) {
+        self.shared.tell(|schedule, _| schedule.end_session(UnavailableReason::LoggedOut.into()));
+    }
+
+    /// How long until the homeserver is asked next, unless something happens before. `None` while
+    /// nobody is subscribed, a request is in flight, or none is due by itself.
+    pub fn next_request_in(&self) -> Option<Duration> {
+        self.shared.with_schedule(Schedule::next_request_in)
+    }
+
+    #[cfg(feature = "widget")]
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.shared.clock.clone()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTurnService {
+        WeakTurnService(Arc::downgrade(&self.shared))
+    }
+}
+
+impl fmt::Debug for TurnService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+/// A service as long as somebody else keeps it.
+pub(crate) struct WeakTurnService(Weak<Shared>);
+
+impl WeakTurnService {
+    /// `None` once nobody keeps it, or its session has ended.
+    pub(crate) fn upgrade(&self) -> Option<TurnService> {
+        self.0.upgrade().filter(|shared| !shared.has_ended()).map(|shared| TurnService { shared })
+    }
+}
+
+/// The request that [`TurnService::refresh`] brought about.
+///
+/// Await it for the outcome, or drop it: the request is sent in either case.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    turn: TurnService,
+}
+
+/// The outcome: the credentials there are once the homeserver has answered, or failed to within 8 s.
+/// Valid credentials that are held are returned after a second.
+///
+/// # Errors
+///
+/// Says why there are no credentials.
+///
+/// # Cancel safety
+///
+/// As of [`TurnService::get`].
+impl IntoFuture for Refresh {
+    type Output = Result<TurnServer, Unavailable>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let _subscription = Subscription::new(&self.turn.shared);
+            self.turn.shared.wait_for_answer(|_, _| false).await;
+            self.turn.outcome()
+        })
+    }
+}

@@ -1,0 +1,333 @@
+//! What the service, its streams and its task share: the schedule behind a lock, and who is woken
+//! when it changes.
+
+use std::{
+    fmt,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
+use tokio_stream::wrappers::WatchStream;
+use tracing::{debug, info, warn};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    runtime::InRuntime,
+    schedule::Schedule,
+    source::{Answer, TurnServerSource},
+    state::TurnState,
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// How long [`get`](super::TurnService::get) waits for an answer while it holds credentials that
+/// are valid. A homeserver that is up answers within this.
+pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A runtime that lets a task wait for longer than this is one that nobody drives.
+pub(super) const RUNTIME_PATIENCE: Duration = Duration::from_secs(1);
+
+/// It may hold the SDK's `Client`.
+pub(super) type Source = InRuntime<Box<dyn TurnServerSource>>;
+
+pub(super) struct Shared {
+    pub(super) runtime: Handle,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) request_timeout: Duration,
+    inner: Mutex<Inner>,
+    /// `None` until the first outcome is known.
+    states: watch::Sender<Option<TurnState>>,
+    /// Wakes those who wait for an answer: it is there or is late, or nobody brings it any more.
+    progress: Notify,
+    /// Wakes those who can run the task in another runtime.
+    pub(super) task_lost: Arc<Notify>,
+}
+
+struct Inner {
+    schedule: Schedule,
+    /// `None` once the session has ended.
+    source: Option<Arc<Source>>,
+    subscribers: usize,
+    task: Option<Task>,
+}
+
+/// The task as those see it who wait for it.
+struct Task {
+    /// Wakes the task, and tells it apart from one that took its place.
+    wake: Arc<Notify>,
+    /// When the task must have done something, if its runtime runs. `None`: not before an event.
+    step_due: Option<Instant>,
+}
+
+/// What the task does next.
+pub(super) struct Step {
+    pub(super) begin_request: bool,
+    pub(super) wakeup: Option<Instant>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        source: Box<dyn TurnServerSource>,
+        runtime: Handle,
+        clock: Arc<dyn Clock>,
+        request_timeout: Duration,
+        schedule: Schedule,
+    ) -> Self {
+        let source = Some(Arc::new(InRuntime::new(source, runtime.clone())));
+        Self {
+            runtime,
+            clock,
+            request_timeout,
+            inner: Mutex::new(Inner { schedule, source, subscribers: 0, task: None }),
+            states: watch::Sender::new(None),
+            progress: Notify::new(),
+            task_lost: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that runs under the lock panics halfway through a change.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn with_schedule<T>(&self, look: impl FnOnce(&Schedule, Timestamp) -> T) -> T {
+        let inner = self.lock();
+        look(&inner.schedule, self.clock.now())
+    }
+
+    /// Lets the schedule know of an event, publishes what follows from it, and wakes the task.
+    pub(super) fn tell(&self, event: impl FnOnce(&mut Schedule, Timestamp)) {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        event(&mut inner.schedule, now);
+        self.publish(&mut inner, now);
+        inner.wake_task(now);
+        let released = inner.release_source_if_ended();
+        drop(inner);
+        drop(released);
+        self.progress.notify_waiters();
+    }
+
+    /// Under the lock, so that an older state never follows a newer one. Returns whether there was
+    /// something to publish.
+    fn publish(&self, inner: &mut Inner, now: Timestamp) -> bool {
+        let Some(state) = inner.schedule.take_update(now) else { return false };
+        debug!(?state, "TURN credentials changed");
+        self.states.send_replace(Some(state));
+        true
+    }
+
+    /// Withdraws what expired while the timers stood still, and returns what is left.
+    pub(super) fn catch_up(&self) -> Option<TurnState> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        if self.publish(&mut inner, now) {
+            inner.wake_task(now);
+        }
+        self.states.borrow().clone()
+    }
+
+    /// The states from now on: from the newest on, unless that is out of date.
+    pub(super) fn states(&self) -> WatchStream<Option<TurnState>> {
+        let inner = self.lock();
+        let states = self.states.subscribe();
+        if inner.schedule.is_waiting_for_outcome() {
+            WatchStream::from_changes(states)
+        } else {
+            WatchStream::new(states)
+        }
+    }
+
+    pub(super) fn subscribe(&self) {
+        self.lock().subscribers += 1;
+        self.tell(Schedule::subscribe);
+    }
+
+    pub(super) fn unsubscribe(&self) {
+        let mut inner = self.lock();
+        inner.subscribers -= 1;
+        if inner.subscribers == 0 {
+            inner.schedule.unsubscribe();
+        }
+        inner.wake_task(self.clock.now());
+    }
+
+    pub(super) fn answered(&self, answer: Result<Answer, Unavailable>) {
+        match &answer {
+            Ok(_) => {}
+            // Once per retry, however long an outage takes.
+            Err(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
+            Err(why) => warn!(%why, "no TURN credentials"),
+        }
+        self.tell(|schedule, now| schedule.answered(now, answer));
+    }
+
+    pub(super) fn answer_is_late(&self) {
+        self.progress.notify_waiters();
+    }
+
+    /// Waits as long as somebody asks the source, but no longer than [`ANSWER_PATIENCE`] if there
+    /// are credentials to return instead, and not at all while `is_enough`.
+    pub(super) async fn wait_for_answer(&self, is_enough: impl Fn(&Schedule, Timestamp) -> bool) {
+        loop {
+            let mut progress = pin!(self.progress.notified());
+            progress.as_mut().enable();
+            if !self.is_answer_worth_waiting_for(&is_enough) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    fn is_answer_worth_waiting_for(
+        &self,
+        is_enough: impl Fn(&Schedule, Timestamp) -> bool,
+    ) -> bool {
+        let inner = self.lock();
+        let now = self.clock.now();
+        let schedule = &inner.schedule;
+        let is_late = schedule.in_flight().is_some_and(|sent| {
+            now.monotonic.saturating_duration_since(sent.monotonic) >= ANSWER_PATIENCE
+        });
+        inner.task.is_some()
+            && schedule.is_asking(now)
+            && !is_enough(schedule, now)
+            && !(is_late && schedule.is_usable(now))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().source.is_none()
+    }
+}
+
+/// The task's side.
+impl Shared {
+    pub(super) fn has_task(&self) -> bool {
+        self.lock().task.is_some()
+    }
+
+    /// Makes room for a task, unless there is one, or nothing for it to do any more.
+    pub(super) fn register_task(&self) -> Option<(Arc<Source>, Arc<Notify>)> {
+        let mut inner = self.lock();
+        if inner.task.is_some() {
+            return None;
+        }
+        let source = inner.source.clone()?;
+        let wake = Arc::new(Notify::new());
+        inner.task = Some(Task { wake: wake.clone(), step_due: Some(self.clock.now().monotonic) });
+        Some((source, wake))
+    }
+
+    /// Decides what the task does next. `None`: nothing more, and it is gone as of now.
+    pub(super) fn next_step(&self, wake: &Arc<Notify>) -> Option<Step> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        if !inner.is_run_by(wake) {
+            return None;
+        }
+        self.publish(&mut inner, now);
+        let begin_request = inner.schedule.begin_request(now);
+        let is_idle = inner.subscribers == 0 && !inner.schedule.is_asking(now);
+        if is_idle || inner.source.is_none() {
+            inner.task = None;
+            return None;
+        }
+        let wakeup = inner.schedule.next_wakeup(now);
+        let timeout = inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
+        if let Some(task) = &mut inner.task {
+            task.step_due = [wakeup, timeout].into_iter().flatten().min();
+        }
+        Some(Step { begin_request, wakeup })
+    }
+
+    /// The task went down with its runtime, if it is not gone by its own decision.
+    pub(super) fn lose_task(&self, wake: &Arc<Notify>) {
+        let mut inner = self.lock();
+        if inner.is_run_by(wake) {
+            self.abandon_task(&mut inner);
+            drop(inner);
+            self.progress.notify_waiters();
+            self.task_lost.notify_waiters();
+        }
+    }
+
+    /// Gives up on a task whose runtime does not run it.
+    pub(super) fn lose_stuck_task(&self) {
+        let mut inner = self.lock();
+        let now = self.clock.now().monotonic;
+        let is_stuck = inner
+            .task
+            .as_ref()
+            .and_then(|task| task.step_due)
+            .is_some_and(|due| now.saturating_duration_since(due) >= RUNTIME_PATIENCE);
+        if is_stuck {
+            self.abandon_task(&mut inner);
+            drop(inner);
+            self.progress.notify_waiters();
+        }
+    }
+
+    fn abandon_task(&self, inner: &mut Inner) {
+        let now = self.clock.now();
+        // If it ever runs again, it is to notice that it was given up.
+        inner.wake_task(now);
+        inner.task = None;
+        inner.schedule.answered(now, Err(abandoned()));
+        self.publish(inner, now);
+    }
+
+    /// There is no runtime to ask on: whoever waits is told so.
+    pub(super) fn fail_for_want_of_a_runtime(&self) {
+        self.tell(|schedule, now| {
+            if schedule.begin_request(now) {
+                schedule.answered(now, Err(abandoned()));
+            }
+        });
+    }
+}
+
+fn abandoned() -> Unavailable {
+    Unavailable::new(UnavailableReason::Unreachable)
+        .with_detail("the tokio runtime of the service has ended, or nobody drives it")
+}
+
+impl Inner {
+    fn is_run_by(&self, wake: &Arc<Notify>) -> bool {
+        self.task.as_ref().is_some_and(|task| Arc::ptr_eq(&task.wake, wake))
+    }
+
+    fn wake_task(&mut self, now: Timestamp) {
+        if let Some(task) = &mut self.task {
+            let due = task.step_due.map_or(now.monotonic, |due| due.min(now.monotonic));
+            task.step_due = Some(due);
+            task.wake.notify_one();
+        }
+    }
+
+    fn release_source_if_ended(&mut self) -> Option<Arc<Source>> {
+        let has_ended = self.schedule.last_failure().map(Unavailable::reason)
+            == Some(UnavailableReason::LoggedOut);
+        if has_ended { self.source.take() } else { None }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The task finds nobody left, and ends.
+        self.lock().wake_task(self.clock.now());
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("TurnService")
+            .field("source", &inner.source.as_ref().and_then(|source| source.get()))
+            .field("subscribers", &inner.subscribers)
+            .finish_non_exhaustive()
+    }
+}

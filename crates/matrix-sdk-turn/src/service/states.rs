@@ -1,0 +1,108 @@
+//! The stream of states, and what it means to be subscribed.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::{FusedStream, Stream};
+use futures_util::StreamExt;
+use tokio::{runtime::Handle, task::AbortHandle};
+use tokio_stream::wrappers::WatchStream;
+
+use super::{shared::Shared, task};
+use crate::state::{Seen, TurnState};
+
+/// Counts as a subscriber until it is dropped.
+pub(super) struct Subscription {
+    shared: Arc<Shared>,
+    /// On the subscriber's own runtime, if that is not the service's.
+    stand_in: Option<AbortHandle>,
+}
+
+impl Subscription {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        shared.subscribe();
+        task::ensure(shared);
+        let here = Handle::try_current().ok().filter(|here| here.id() != shared.runtime.id());
+        let stand_in = here.map(|here| task::stand_in(shared, here));
+        Self { shared: shared.clone(), stand_in }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(stand_in) = &self.stand_in {
+            stand_in.abort();
+        }
+        self.shared.unsubscribe();
+    }
+}
+
+/// A [`Stream`] of [`TurnState`]s, from [`TurnService::subscribe`](crate::TurnService::subscribe).
+///
+/// It ends after the state that says that the session has ended
+/// ([`LoggedOut`](crate::UnavailableReason::LoggedOut)), and only then. Whoever is slow to poll it
+/// misses states in between, never the newest; and is never handed credentials that have expired in
+/// the meantime, nor the same state twice in a row.
+///
+/// It may be polled and dropped on any thread, inside a tokio runtime or not.
+pub struct TurnStates {
+    states: WatchStream<Option<TurnState>>,
+    seen: Seen,
+    /// `None` once the stream has ended.
+    subscription: Option<Subscription>,
+}
+
+impl TurnStates {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let subscription = Subscription::new(shared);
+        Self { states: shared.states(), seen: Seen::default(), subscription: Some(subscription) }
+    }
+
+    /// The next state, as [`StreamExt::next`] without an import. `None` once the session has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any await without losing a state.
+    pub async fn next(&mut self) -> Option<TurnState> {
+        StreamExt::next(self).await
+    }
+}
+
+impl Stream for TurnStates {
+    type Item = TurnState;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TurnState>> {
+        let Some(subscription) = &self.subscription else { return Poll::Ready(None) };
+        subscription.shared.catch_up();
+        loop {
+            match Pin::new(&mut self.states).poll_next(cx) {
+                Poll::Ready(Some(Some(state))) if self.seen.is_news(&state) => {
+                    self.seen.note(&state);
+                    if state.is_final() {
+                        self.subscription = None;
+                    }
+                    return Poll::Ready(Some(state));
+                }
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl FusedStream for TurnStates {
+    fn is_terminated(&self) -> bool {
+        self.subscription.is_none()
+    }
+}
+
+impl fmt::Debug for TurnStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnStates").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! The one task per account that keeps its credentials fresh, and the runtime it runs on.
+
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt, future::Fuse};
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    task::AbortHandle,
+    time::{sleep, sleep_until, timeout},
+};
+use tracing::{Instrument, debug, debug_span};
+
+use super::shared::{ANSWER_PATIENCE, RUNTIME_PATIENCE, Shared, Source};
+use crate::{
+    source::{Answer, SessionEvent, TurnServerSource},
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// The least time between two events of a session that are listened to. Refreshing an access token
+/// over and over must not make the homeserver be asked as often.
+const SESSION_EVENT_SPACING: Duration = Duration::from_secs(10);
+
+/// How often somebody on another runtime looks whether the service's still runs.
+const STAND_IN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Sees to it that there is a task: on the service's own runtime, or if that has ended, on the one
+/// of this thread.
+pub(super) fn ensure(shared: &Arc<Shared>) {
+    start(shared, &shared.runtime);
+    if !shared.has_task()
+        && let Ok(here) = Handle::try_current()
+    {
+        start(shared, &here);
+    }
+    if !shared.has_task() {
+        shared.fail_for_want_of_a_runtime();
+    }
+}
+
+fn start(shared: &Arc<Shared>, runtime: &Handle) {
+    let Some((source, wake)) = shared.register_task() else { return };
+    let task = Task { shared: Arc::downgrade(shared), source, wake };
+    // A span of its own: whoever subscribed first is not whom the credentials are for.
+    let span = debug_span!(parent: None, "turn_service");
+    // A runtime that has shut down drops the task at once.
+    runtime.spawn(task.run(shared.request_timeout).instrument(span));
+}
+
+/// Watches from the runtime `here` whether the task still runs, and runs it here if its runtime has
+/// ended, or if nobody drives it.
+pub(super) fn stand_in(shared: &Arc<Shared>, here: Handle) -> AbortHandle {
+    let weak = Arc::downgrade(shared);
+    let task_lost = shared.task_lost.clone();
+    let runtime = here.clone();
+    let watching = async move {
+        let mut patience = RUNTIME_PATIENCE;
+        loop {
+            tokio::select! {
+                () = sleep(patience) => {}
+                () = task_lost.notified() => {}
+            }
+            let Some(shared) = weak.upgrade() else { return };
+            shared.lose_stuck_task();
+            start(&shared, &here);
+            patience = STAND_IN_INTERVAL;
+        }
+    };
+    runtime.spawn(watching).abort_handle()
+}
+
+/// The task. It holds no strong reference while it waits, so that dropping the last handle ends it.
+struct Task {
+    shared: Weak<Shared>,
+    source: Arc<Source>,
+    wake: Arc<Notify>,
+}
+
+impl Task {
+    async fn run(self, request_timeout: Duration) {
+        let mut request = pin!(Fuse::terminated());
+        let mut answer_is_late = pin!(Fuse::terminated());
+        let mut session_event = pin!(self.session_event(Duration::ZERO).fuse());
+        while let Some(step) = self.shared.upgrade().and_then(|shared| shared.next_step(&self.wake))
+        {
+            if step.begin_request {
+                debug!("asking for TURN credentials");
+                request.set(self.ask(request_timeout).fuse());
+                answer_is_late.set(sleep(ANSWER_PATIENCE).fuse());
+            }
+            tokio::select! {
+                answer = &mut request => self.tell(|shared| shared.answered(answer)),
+                () = &mut answer_is_late => self.tell(Shared::answer_is_late),
+                event = &mut session_event => {
+                    self.on_session_event(event);
+                    session_event.set(self.session_event(SESSION_EVENT_SPACING).fuse());
+                }
+                () = sleep_until_or_forever(step.wakeup) => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    fn tell(&self, event: impl FnOnce(&Shared)) {
+        if let Some(shared) = self.shared.upgrade() {
+            event(&shared);
+        }
+    }
+
+    fn on_session_event(&self, event: SessionEvent) {
+        debug!(?event, "the session changed");
+        self.tell(|shared| {
+            shared.tell(|schedule, now| match event {
+                SessionEvent::Renewed => schedule.session_renewed(now),
+                SessionEvent::Ended => schedule.end_session(UnavailableReason::LoggedOut.into()),
+            });
+        });
+    }
+
+    async fn ask(&self, request_timeout: Duration) -> Result<Answer, Unavailable> {
+        let failed =
+            |detail| Err(Unavailable::new(UnavailableReason::Unreachable).with_detail(detail));
+        match timeout(request_timeout, self.guarded(|source| source.fetch())).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => failed("the source panicked".to_owned()),
+            Err(_elapsed) => failed(format!("no answer within {request_timeout:?}")),
+        }
+    }
+
+    async fn session_event(&self, delay: Duration) -> SessionEvent {
+        sleep(delay).await;
+        match self.guarded(|source| source.session_event()).await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What the source answers. `None` if it panics, which must not take the subscribers down with
+    /// it.
+    async fn guarded<'a, F: Future>(
+        &'a self,
+        call: impl FnOnce(&'a dyn TurnServerSource) -> F,
+    ) -> Option<F::Output> {
+        let source = self.source.get()?;
+        AssertUnwindSafe(async { call(source.as_ref()).await }).catch_unwind().await.ok()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lose_task(&self.wake);
+        }
+    }
+}
+
+async fn sleep_until_or_forever(wakeup: Option<Instant>) {
+    match wakeup {
+        Some(wakeup) => sleep_until(wakeup.into()).await,
+        None => std::future::pending().await,
+    }
+}

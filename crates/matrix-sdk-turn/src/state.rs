@@ -1,0 +1,82 @@
+//! What there is to use right now: credentials, or the reason why there are none.
+
+use crate::{
+    credentials::TurnServer,
+    unavailable::{Unavailable, UnavailableReason},
+};
+
+/// What there is to use right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TurnState {
+    /// Credentials that are valid.
+    Available(TurnServer),
+    /// None, and why.
+    Unavailable(Unavailable),
+}
+
+impl TurnState {
+    /// The credentials, if there are any.
+    pub fn available(&self) -> Option<&TurnServer> {
+        match self {
+            Self::Available(server) => Some(server),
+            Self::Unavailable(_) => None,
+        }
+    }
+
+    /// The reason why there are no credentials, if there are none.
+    pub fn unavailable(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Available(_) => None,
+            Self::Unavailable(why) => Some(why),
+        }
+    }
+
+    /// The credentials, or the reason why there are none.
+    ///
+    /// # Errors
+    ///
+    /// The reason.
+    pub fn into_result(self) -> Result<TurnServer, Unavailable> {
+        match self {
+            Self::Available(server) => Ok(server),
+            Self::Unavailable(why) => Err(why),
+        }
+    }
+
+    /// Whether no other state can follow: the session has ended.
+    pub(crate) fn is_final(&self) -> bool {
+        self.unavailable().is_some_and(|why| why.reason() == UnavailableReason::LoggedOut)
+    }
+
+    /// Whether the other says the same to somebody who keeps it: credentials that came back after
+    /// they had expired have another expiry.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Available(server), Self::Available(other)) => server.shares_expiry_with(other),
+            (this, other) => this == other,
+        }
+    }
+}
+
+impl From<TurnState> for Result<TurnServer, Unavailable> {
+    fn from(state: TurnState) -> Self {
+        state.into_result()
+    }
+}
+
+/// The last state that somebody was told.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Option<TurnState>);
+
+impl Seen {
+    /// Whether this state says something else than the last one.
+    pub(crate) fn is_news(&self, state: &TurnState) -> bool {
+        !self.0.as_ref().is_some_and(|seen| state.says_the_same_as(seen))
+    }
+
+    /// From now on, this state is the last one.
+    pub(crate) fn note(&mut self, state: &TurnState) {
+        self.0 = Some(state.clone());
+    }
+}

@@ -1,0 +1,218 @@
+//! A service has a runtime of its own choosing, works on any thread, and outlives runtimes.
+
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use futures::executor::block_on;
+use matrix_sdk_turn::{TurnService, UnavailableReason};
+use tests::{
+    homeserver::{Homeserver, turn_servers},
+    source::{Script, available, available_for, scripted},
+};
+use tokio::runtime::{Builder, Runtime};
+
+use super::on_a_bare_thread;
+
+fn multi_threaded() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn service_on(runtime: &Runtime) -> (TurnService, Script) {
+    let (source, script) = scripted();
+    (TurnService::builder(source).runtime(runtime.handle().clone()).build(), script)
+}
+
+/// What this returns on a bare thread, or a failed test if it takes too long.
+fn within<T: Send + 'static>(most: Duration, run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || tx.send(run()));
+    rx.recv_timeout(most).expect("nobody is held up")
+}
+
+#[test]
+fn without_a_runtime_the_panic_says_what_to_call() {
+    let (source, _script) = scripted();
+    let built = std::thread::spawn(move || drop(TurnService::builder(source).build())).join();
+    let text = *built.unwrap_err().downcast::<&str>().unwrap();
+    assert!(text.contains("TurnServiceBuilder::runtime(handle)"), "{text}");
+    assert!(text.contains("handle.enter()"), "{text}");
+}
+
+#[test]
+fn everything_but_building_works_on_a_thread_outside_of_tokio() {
+    let runtime = multi_threaded();
+    let (turn, script) = service_on(&runtime);
+    script.answer(available("alice"));
+    script.answer(available("bob"));
+    on_a_bare_thread(move || {
+        assert_eq!(turn.state(), None);
+        let alice = block_on(turn.get()).unwrap();
+        assert_eq!(alice.username(), "alice");
+        let mut states = turn.subscribe();
+        assert_eq!(block_on(states.next()).unwrap().available(), Some(&alice));
+        turn.report_rejected(&alice);
+        assert_eq!(block_on(states.next()).unwrap().available().unwrap().username(), "bob");
+        assert_eq!(block_on(turn.refresh().into_future()).unwrap().username(), "bob");
+    });
+}
+
+#[test]
+fn the_task_runs_on_the_runtime_that_was_named() {
+    let named = multi_threaded();
+    let (turn, script) = service_on(&named);
+    script.answer(available("alice"));
+    let other = current_thread();
+    let states = other.block_on(async { turn.subscribe() });
+    assert_eq!(named.metrics().num_alive_tasks(), 1);
+    drop(states);
+}
+
+#[test]
+fn a_subscriber_on_another_runtime_is_told_of_an_expiry_after_the_first_one_is_gone() {
+    let own = multi_threaded();
+    let (turn, script) = service_on(&own);
+    script.answer(available_for("alice", Duration::from_secs(2)));
+    let first = current_thread();
+    let mut first_states = first.block_on(async { turn.subscribe() });
+    first.block_on(first_states.next()).unwrap();
+    drop((first_states, first));
+
+    within(Duration::from_secs(10), move || {
+        let mut states = turn.subscribe();
+        let second = current_thread();
+        assert!(second.block_on(states.next()).unwrap().available().is_some());
+        let expired = second.block_on(states.next()).unwrap();
+        assert_eq!(expired.unavailable().unwrap().reason(), UnavailableReason::Expired);
+    });
+}
+
+#[test]
+fn when_the_runtime_has_ended_the_task_moves_to_that_of_a_subscriber() {
+    let own = multi_threaded();
+    let (turn, script) = service_on(&own);
+    let other = multi_threaded();
+    let mut states = other.block_on(async { turn.subscribe() });
+    drop(own);
+    script.answer(available("alice"));
+    within(Duration::from_secs(10), move || {
+        // Asked on the runtime that ended, and asked again on this one.
+        let state = other.block_on(async {
+            loop {
+                let state = states.next().await.unwrap();
+                if state.available().is_some() {
+                    return state;
+                }
+            }
+        });
+        assert_eq!(state.available().unwrap().username(), "alice");
+        assert_eq!(other.block_on(turn.get()).unwrap().username(), "alice");
+    });
+}
+
+#[test]
+fn a_service_whose_runtime_has_ended_works_at_once_on_another() {
+    let own = multi_threaded();
+    let (turn, script) = service_on(&own);
+    drop(own);
+    script.answer(available("alice"));
+    within(Duration::from_secs(10), move || {
+        let alice = current_thread().block_on(turn.get());
+        assert_eq!(alice.unwrap().username(), "alice");
+    });
+}
+
+#[test]
+fn without_any_runtime_left_whoever_waits_is_told_so() {
+    let own = multi_threaded();
+    let (turn, _script) = service_on(&own);
+    drop(own);
+    within(Duration::from_secs(10), move || {
+        let why = block_on(turn.get()).unwrap_err();
+        assert_eq!(why.reason(), UnavailableReason::Unreachable);
+        assert!(why.to_string().contains("runtime"), "{why}");
+        let state = block_on(turn.subscribe().next()).unwrap();
+        assert_eq!(state.unavailable().unwrap().reason(), UnavailableReason::Unreachable);
+    });
+}
+
+#[test]
+fn a_runtime_that_ends_in_the_middle_of_a_request_wakes_who_waits_for_the_answer() {
+    let own = multi_threaded();
+    let (turn, script) = service_on(&own);
+    let waiting = std::thread::spawn(move || block_on(turn.get()));
+    let asked = Instant::now();
+    while script.requests() == 0 {
+        assert!(asked.elapsed() < Duration::from_secs(10));
+        std::thread::yield_now();
+    }
+    drop(own);
+    let outcome = within(Duration::from_secs(10), move || waiting.join().unwrap());
+    assert_eq!(outcome.unwrap_err().reason(), UnavailableReason::Unreachable);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_holds_nobody_up() {
+    let idle = current_thread();
+    let (turn, script) = service_on(&idle);
+    script.answer(available("alice"));
+    within(Duration::from_secs(10), move || {
+        let other = multi_threaded();
+        let asked = Instant::now();
+        assert_eq!(other.block_on(turn.get()).unwrap().username(), "alice");
+        assert!(asked.elapsed() < Duration::from_secs(5));
+        let mut states = other.block_on(async { turn.subscribe() });
+        assert!(other.block_on(states.next()).unwrap().available().is_some());
+    });
+    drop(idle);
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_any_more_keeps_its_request_to_itself() {
+    let serving = multi_threaded();
+    let homeserver = serving.block_on(Homeserver::start());
+    let slow = turn_servers("alice", 3600).set_delay(Duration::from_millis(100));
+    serving.block_on(homeserver.answer_turn_servers(slow));
+    let idle = current_thread();
+    let turn = idle.block_on(async { TurnService::new(&homeserver.client) });
+    idle.block_on(async {
+        let _states = turn.subscribe();
+        while homeserver.turn_server_requests().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+
+    let turn = within(Duration::from_secs(20), move || {
+        let other = multi_threaded();
+        let mut states = other.block_on(async { turn.subscribe() });
+        other.block_on(async {
+            // The first request is given up; the next one follows within a second of that.
+            while states.next().await.unwrap().available().is_none() {}
+        });
+        let asked = Instant::now();
+        assert_eq!(other.block_on(turn.get()).unwrap().username(), "alice");
+        assert!(asked.elapsed() < Duration::from_secs(1));
+        turn
+    });
+    let _entered = serving.enter();
+    drop((turn, idle, homeserver));
+}
+
+#[test]
+fn nothing_is_left_on_a_runtime_of_a_subscriber_who_left() {
+    let own = multi_threaded();
+    let other = current_thread();
+    let (turn, _script) = service_on(&own);
+    other.block_on(async {
+        drop(turn.subscribe());
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(other.metrics().num_alive_tasks(), 0);
+}

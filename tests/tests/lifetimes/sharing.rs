@@ -1,0 +1,75 @@
+//! One service per session, without the app keeping a map.
+
+use matrix_sdk::{Client, store::RoomLoadSettings};
+use matrix_sdk_turn::TurnService;
+use tests::homeserver::{Homeserver, session, turn_servers};
+
+async fn serving() -> Homeserver {
+    let homeserver = Homeserver::start().await;
+    homeserver.answer_turn_servers(turn_servers("alice", 3600)).await;
+    homeserver
+}
+
+async fn another_client(homeserver: &Homeserver, device: &str) -> Client {
+    let client = Client::builder().homeserver_url(homeserver.server.uri()).build().await.unwrap();
+    let mut session = session(None);
+    session.meta.device_id = device.into();
+    client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await.unwrap();
+    client
+}
+
+#[tokio::test]
+async fn whoever_asks_in_one_session_shares_one_service() {
+    let homeserver = serving().await;
+    let one = TurnService::shared(&homeserver.client);
+    let other = TurnService::shared(&homeserver.client);
+    assert_eq!(one.get().await, other.get().await);
+    assert_eq!(homeserver.turn_server_requests().await, 1);
+}
+
+#[tokio::test]
+async fn a_second_client_of_the_same_session_gets_the_service_of_the_first() {
+    let homeserver = serving().await;
+    let second = another_client(&homeserver, "DEVICE").await;
+    let one = TurnService::shared(&homeserver.client);
+    one.get().await.unwrap();
+    TurnService::shared(&second).get().await.unwrap();
+    assert_eq!(homeserver.turn_server_requests().await, 1);
+}
+
+#[tokio::test]
+async fn another_device_or_another_homeserver_is_another_session() {
+    let homeserver = serving().await;
+    let one = TurnService::shared(&homeserver.client);
+    one.get().await.unwrap();
+    let device = another_client(&homeserver, "OTHER").await;
+    assert_eq!(TurnService::shared(&device).state(), None);
+    let elsewhere = serving().await;
+    assert_eq!(TurnService::shared(&elsewhere.client).state(), None);
+}
+
+#[tokio::test]
+async fn it_is_shared_weakly_and_gone_with_its_last_owner() {
+    let homeserver = serving().await;
+    for asked in 1..=2 {
+        let turn = TurnService::shared(&homeserver.client);
+        let states = turn.subscribe();
+        drop(turn);
+        TurnService::shared(&homeserver.client).get().await.unwrap();
+        assert_eq!(homeserver.turn_server_requests().await, asked);
+        drop(states);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_not_shared_and_neither_is_none() {
+    let homeserver = serving().await;
+    let ended = TurnService::shared(&homeserver.client);
+    ended.end_session();
+    assert!(TurnService::shared(&homeserver.client).get().await.is_ok());
+
+    let homeserver = Homeserver::start_without_session().await;
+    let one = TurnService::shared(&homeserver.client);
+    assert!(one.get().await.is_err());
+    assert_eq!(TurnService::shared(&homeserver.client).state(), None);
+}
