@@ -173,6 +173,24 @@ fn a_runtime_that_nobody_drives_holds_nobody_up() {
 }
 
 #[test]
+fn the_task_comes_home_when_its_runtime_is_driven_again() {
+    let home = current_thread();
+    let (turn, script) = service_on(&home);
+    script.answer(available_for("alice", Duration::from_secs(4)));
+    let (turn, away) = within(Duration::from_secs(10), move || {
+        let away = multi_threaded();
+        assert_eq!(away.block_on(turn.get()).unwrap().username(), "alice");
+        (turn, away)
+    });
+    let mut states = turn.subscribe();
+    home.block_on(states.next()).unwrap();
+    // Were it not for this, the task would be gone with the runtime that stood in.
+    drop(away);
+    let expired = within(Duration::from_secs(20), move || home.block_on(states.next()));
+    assert!(expired.unwrap().unavailable().is_some());
+}
+
+#[test]
 fn a_runtime_that_nobody_drives_any_more_keeps_its_request_to_itself() {
     let serving = multi_threaded();
     let homeserver = serving.block_on(Homeserver::start());

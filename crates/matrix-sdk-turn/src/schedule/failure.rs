@@ -117,3 +117,135 @@ impl Failure {
         ceiling.mul_f64(uniform(rng, 0.0, 1.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Schedule, testing::*};
+
+    #[test]
+    fn s07_one_more_subscriber_after_5_minutes_waits_for_the_answer() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, Err(Unavailable::new(UnavailableReason::Forbidden)));
+        schedule.take_update(now);
+
+        schedule.subscribe(later(now, 299));
+        assert!(!schedule.is_waiting_for_outcome(), "it is told what is known");
+        let later = later(now, 300);
+        schedule.subscribe(later);
+        assert!(schedule.is_waiting_for_outcome());
+        assert!(schedule.begin_request(later));
+        schedule.answered(later, Err(Unavailable::new(UnavailableReason::Forbidden)));
+        assert!(schedule.take_update(later).is_some(), "though it is the same as before");
+    }
+
+    #[test]
+    fn s07_what_is_valid_stays_whatever_the_homeserver_says_of_the_next() {
+        use UnavailableReason::{Forbidden, Misconfigured, NotConfigured, SoftLoggedOut};
+
+        for reason in [NotConfigured, Misconfigured, Forbidden, SoftLoggedOut] {
+            let (mut schedule, _, half) = asked_again_at_half_time(failed(reason));
+            assert_eq!(schedule.take_update(half), None, "{reason:?}");
+            assert!(schedule.is_usable(half));
+            assert_eq!(schedule.last_failure().map(Unavailable::reason), Some(reason));
+
+            let update = schedule.take_update(later(half, 500)).unwrap();
+            assert_eq!(update.unavailable().map(Unavailable::reason), Some(reason));
+        }
+    }
+
+    #[test]
+    fn s07_the_end_of_the_session_withdraws_at_once_and_is_final() {
+        let (mut schedule, server, half) =
+            asked_again_at_half_time(failed(UnavailableReason::LoggedOut));
+        let update = schedule.take_update(half).unwrap();
+        assert!(update.is_final());
+
+        let next_day = later(half, 86_400);
+        schedule.refresh(next_day);
+        schedule.subscribe(next_day);
+        schedule.session_renewed(next_day);
+        schedule.report_rejected(next_day, &server);
+        assert!(!schedule.begin_request(next_day));
+        assert_eq!(schedule.next_wakeup(half), None);
+    }
+
+    #[test]
+    fn s07_an_answer_that_comes_after_the_end_of_the_session_is_ignored() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.end_session(UnavailableReason::LoggedOut.into());
+        assert!(schedule.take_update(now).is_some_and(|state| state.is_final()));
+        schedule.answered(now, credentials(1_000));
+        assert_eq!(schedule.take_update(now), None);
+        assert!(!schedule.is_asking(now));
+    }
+
+    #[test]
+    fn s07_not_configured_is_asked_again_when_the_credentials_expire() {
+        let (mut schedule, _, half) =
+            asked_again_at_half_time(failed(UnavailableReason::NotConfigured));
+        let hourly = schedule.next_request_in(half).unwrap().as_secs();
+        assert!((3_240..=3_960).contains(&hourly), "{hourly}");
+        let expired = later(half, 500);
+        schedule.take_update(expired);
+        assert!(schedule.next_request_in(expired).unwrap() <= Duration::from_secs(10));
+    }
+
+    #[test]
+    fn s07_hourly_is_between_54_and_66_minutes() {
+        let mut drawn = Vec::new();
+        for seed in 0..1_000 {
+            let now = Timestamp::now();
+            let mut schedule = Schedule::new(RefreshPolicy::default(), Rng::with_seed(seed));
+            schedule.subscribe(now);
+            assert!(schedule.begin_request(now));
+            schedule.answered(now, failed(UnavailableReason::NotConfigured));
+            drawn.push(schedule.next_request_in(now).unwrap().as_secs_f64() / 60.0);
+        }
+        let (low, high) = drawn.iter().fold((f64::MAX, 0.0_f64), |(low, high), minutes| {
+            (low.min(*minutes), high.max(*minutes))
+        });
+        assert!((54.0..54.2).contains(&low) && (65.8..=66.0).contains(&high), "{low} to {high}");
+    }
+
+    #[test]
+    fn s07_a_session_that_is_renewed_is_asked_with_at_most_once_a_second() {
+        use UnavailableReason::{NotLoggedIn, SoftLoggedOut};
+
+        for reason in [NotLoggedIn, SoftLoggedOut] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            schedule.answered(now, failed(reason));
+            assert_eq!(schedule.next_wakeup(now), None, "only an event brings it back");
+            schedule.session_renewed(now);
+            assert!(!schedule.begin_request(now));
+            assert!(schedule.begin_request(later(now, 1)));
+        }
+    }
+
+    #[test]
+    fn s07_a_token_that_is_refreshed_while_all_is_well_makes_nobody_ask() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(1_000));
+        let next = schedule.next_request_in(later(now, 30)).unwrap();
+        schedule.session_renewed(later(now, 30));
+        assert_eq!(schedule.next_request_in(later(now, 30)), Some(next));
+        assert!(!next.is_zero());
+    }
+
+    #[test]
+    fn s05_a_retry_after_counts_as_an_hour_at_most() {
+        for asked in [Duration::from_secs(3_600), 100 * YEAR, Duration::MAX] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            let limited = Unavailable::new(UnavailableReason::RateLimited);
+            schedule.answered(now, Err(limited.with_retry_after(Some(asked))));
+            let due = schedule.next_request_in(now).unwrap();
+            // And up to a second of jitter, as after any first failure.
+            assert!(due >= MAX_RETRY_AFTER && due <= MAX_RETRY_AFTER + Duration::from_secs(1));
+        }
+    }
+}

@@ -51,3 +51,35 @@ impl Held {
 fn expiry(sent: Timestamp, ttl: Duration) -> Option<Deadline> {
     (!ttl.is_zero()).then(|| Deadline::after(sent, ttl))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use crate::state::TurnState;
+
+    #[test]
+    fn s06_one_more_subscriber_does_not_keep_the_others_from_learning_of_an_expiry() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(60));
+        schedule.take_update(now);
+
+        let woken = later(now, 3_600);
+        schedule.subscribe(woken);
+        assert!(matches!(schedule.take_update(woken), Some(TurnState::Unavailable(_))));
+    }
+
+    #[test]
+    fn s02_what_is_rejected_or_nearly_over_is_not_fresh() {
+        let (mut schedule, now) = subscribed();
+        assert!(!schedule.is_fresh(now));
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(1_000));
+        assert!(schedule.is_fresh(later(now, 700)));
+        assert!(!schedule.is_fresh(later(now, 720)));
+
+        let Some(TurnState::Available(server)) = schedule.take_update(now) else { panic!() };
+        schedule.report_rejected(now, &server);
+        assert!(!schedule.is_fresh(now));
+    }
+}

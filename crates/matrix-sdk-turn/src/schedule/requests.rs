@@ -181,3 +181,39 @@ impl Requests {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+    use crate::unavailable::{Unavailable, UnavailableReason};
+
+    #[test]
+    fn s09_refresh_in_a_loop_asks_once_a_second_whatever_the_homeserver_answers() {
+        use UnavailableReason::{Forbidden, NotConfigured, SoftLoggedOut, Unreachable};
+
+        for reason in [NotConfigured, Forbidden, SoftLoggedOut, Unreachable] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            schedule.answered(now, Err(Unavailable::new(reason)));
+            schedule.refresh(now);
+            assert!(!schedule.begin_request(now), "{reason:?}");
+            schedule.refresh(later(now, 1));
+            assert!(schedule.begin_request(later(now, 1)), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn s09_a_floor_that_was_kept_once_does_not_come_back_with_the_wall_clock() {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(60));
+        let woken = Timestamp { wall: later(now, 3_600).wall, ..now };
+        assert!(schedule.begin_request(woken));
+        schedule.answered(woken, Err(Unavailable::new(UnavailableReason::NotConfigured)));
+
+        let set_back = later(now, 2);
+        schedule.refresh(set_back);
+        assert!(schedule.begin_request(set_back));
+    }
+}

@@ -14,7 +14,10 @@ use std::{
 };
 
 pub use self::{builder::TurnServiceBuilder, states::TurnStates};
-use self::{shared::Shared, states::Subscription};
+use self::{
+    shared::{Shared, abandoned},
+    states::Subscription,
+};
 #[cfg(feature = "widget")]
 use crate::clock::Clock;
 use crate::{
@@ -121,7 +124,7 @@ impl TurnService {
     fn outcome(&self) -> Result<TurnServer, Unavailable> {
         match self.state() {
             Some(state) => state.into_result(),
-            None => Err(UnavailableReason::Expired.into()),
+            None => Err(abandoned()),
         }
     }
 

@@ -149,7 +149,7 @@ impl Shared {
 
     pub(super) fn unsubscribe(&self) {
         let mut inner = self.lock();
-        inner.subscribers -= 1;
+        inner.subscribers = inner.subscribers.saturating_sub(1);
         if inner.subscribers == 0 {
             inner.schedule.unsubscribe();
         }
@@ -210,15 +210,21 @@ impl Shared {
         self.lock().task.is_some()
     }
 
-    /// Makes room for a task, unless there is one, or nothing for it to do any more.
-    pub(super) fn register_task(&self) -> Option<(Arc<Source>, Arc<Notify>)> {
+    /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
+    pub(super) fn register_task(&self, vacancy: Vacancy) -> Option<(Arc<Source>, Arc<Notify>)> {
         let mut inner = self.lock();
-        if inner.task.is_some() {
-            return None;
-        }
+        let now = self.clock.now();
         let source = inner.source.clone()?;
+        if inner.task.is_some() {
+            if !inner.may_be_replaced(vacancy, now) {
+                return None;
+            }
+            self.abandon_task(&mut inner, now);
+        }
         let wake = Arc::new(Notify::new());
-        inner.task = Some(Task { wake: wake.clone(), step_due: Some(self.clock.now().monotonic) });
+        inner.task = Some(Task { wake: wake.clone(), step_due: Some(now.monotonic) });
+        drop(inner);
+        self.progress.notify_waiters();
         Some((source, wake))
     }
 
@@ -248,31 +254,14 @@ impl Shared {
     pub(super) fn lose_task(&self, wake: &Arc<Notify>) {
         let mut inner = self.lock();
         if inner.is_run_by(wake) {
-            self.abandon_task(&mut inner);
+            self.abandon_task(&mut inner, self.clock.now());
             drop(inner);
             self.progress.notify_waiters();
             self.task_lost.notify_waiters();
         }
     }
 
-    /// Gives up on a task whose runtime does not run it.
-    pub(super) fn lose_stuck_task(&self) {
-        let mut inner = self.lock();
-        let now = self.clock.now().monotonic;
-        let is_stuck = inner
-            .task
-            .as_ref()
-            .and_then(|task| task.step_due)
-            .is_some_and(|due| now.saturating_duration_since(due) >= RUNTIME_PATIENCE);
-        if is_stuck {
-            self.abandon_task(&mut inner);
-            drop(inner);
-            self.progress.notify_waiters();
-        }
-    }
-
-    fn abandon_task(&self, inner: &mut Inner) {
-        let now = self.clock.now();
+    fn abandon_task(&self, inner: &mut Inner, now: Timestamp) {
         // If it ever runs again, it is to notice that it was given up.
         inner.wake_task(now);
         inner.task = None;
@@ -290,7 +279,18 @@ impl Shared {
     }
 }
 
-fn abandoned() -> Unavailable {
+/// What makes the place of the task vacant, besides that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vacancy {
+    /// Nothing.
+    None,
+    /// Its runtime does not run it.
+    Stuck,
+    /// It waits, and not for an answer.
+    BetweenRequests,
+}
+
+pub(super) fn abandoned() -> Unavailable {
     Unavailable::new(UnavailableReason::Unreachable)
         .with_detail("the tokio runtime of the service has ended, or nobody drives it")
 }
@@ -298,6 +298,19 @@ fn abandoned() -> Unavailable {
 impl Inner {
     fn is_run_by(&self, wake: &Arc<Notify>) -> bool {
         self.task.as_ref().is_some_and(|task| Arc::ptr_eq(&task.wake, wake))
+    }
+
+    fn may_be_replaced(&self, vacancy: Vacancy, now: Timestamp) -> bool {
+        let overdue = self
+            .task
+            .as_ref()
+            .and_then(|task| task.step_due)
+            .map_or(Duration::ZERO, |due| now.monotonic.saturating_duration_since(due));
+        match vacancy {
+            Vacancy::None => false,
+            Vacancy::Stuck => overdue >= RUNTIME_PATIENCE,
+            Vacancy::BetweenRequests => self.schedule.in_flight().is_none(),
+        }
     }
 
     fn wake_task(&mut self, now: Timestamp) {

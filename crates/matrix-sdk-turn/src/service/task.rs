@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{Instrument, debug, debug_span};
 
-use super::shared::{ANSWER_PATIENCE, RUNTIME_PATIENCE, Shared, Source};
+use super::shared::{ANSWER_PATIENCE, RUNTIME_PATIENCE, Shared, Source, Vacancy};
 use crate::{
     source::{Answer, SessionEvent, TurnServerSource},
     unavailable::{Unavailable, UnavailableReason},
@@ -33,24 +33,26 @@ const STAND_IN_INTERVAL: Duration = Duration::from_secs(30);
 /// Sees to it that there is a task: on the service's own runtime, or if that has ended, on the one
 /// of this thread.
 pub(super) fn ensure(shared: &Arc<Shared>) {
-    start(shared, &shared.runtime);
+    start(shared, &shared.runtime, Vacancy::None);
     if !shared.has_task()
         && let Ok(here) = Handle::try_current()
     {
-        start(shared, &here);
+        start(shared, &here, Vacancy::None);
     }
     if !shared.has_task() {
         shared.fail_for_want_of_a_runtime();
     }
 }
 
-fn start(shared: &Arc<Shared>, runtime: &Handle) {
-    let Some((source, wake)) = shared.register_task() else { return };
+/// Starts the task on `runtime` if its place is vacant. Returns whether it was.
+fn start(shared: &Arc<Shared>, runtime: &Handle, vacancy: Vacancy) -> bool {
+    let Some((source, wake)) = shared.register_task(vacancy) else { return false };
     let task = Task { shared: Arc::downgrade(shared), source, wake };
     // A span of its own: whoever subscribed first is not whom the credentials are for.
     let span = debug_span!(parent: None, "turn_service");
     // A runtime that has shut down drops the task at once.
     runtime.spawn(task.run(shared.request_timeout).instrument(span));
+    true
 }
 
 /// Watches from the runtime `here` whether the task still runs, and runs it here if its runtime has
@@ -67,12 +69,24 @@ pub(super) fn stand_in(shared: &Arc<Shared>, here: Handle) -> AbortHandle {
                 () = task_lost.notified() => {}
             }
             let Some(shared) = weak.upgrade() else { return };
-            shared.lose_stuck_task();
-            start(&shared, &here);
+            if start(&shared, &here, Vacancy::Stuck) {
+                shared.runtime.spawn(come_home(Arc::downgrade(&shared)));
+            }
             patience = STAND_IN_INTERVAL;
         }
     };
     runtime.spawn(watching).abort_handle()
+}
+
+/// Runs the task on the service's own runtime again, if somebody drives that one after all.
+async fn come_home(weak: Weak<Shared>) {
+    while let Some(shared) = weak.upgrade() {
+        if start(&shared, &shared.runtime, Vacancy::BetweenRequests) {
+            return;
+        }
+        drop(shared);
+        sleep(RUNTIME_PATIENCE).await;
+    }
 }
 
 /// The task. It holds no strong reference while it waits, so that dropping the last handle ends it.
