@@ -2,7 +2,6 @@
 //! `matrix-sdk-turn` at work. `cargo run -- --help` says how.
 
 mod account;
-mod allocate;
 mod args;
 mod demo;
 mod embedded;
@@ -10,11 +9,11 @@ mod fault;
 mod homeserver;
 mod observed;
 mod password;
+mod play;
 mod report;
 mod shared_secret;
 mod tally;
 mod turn_server;
-mod turn_uri;
 mod widget;
 
 use std::{env, io, process::ExitCode};

@@ -89,3 +89,62 @@ impl AuthHandler for CheckCredentials {
         Ok(generate_auth_key(username, realm, &password))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use turn_allocate::{AllocateError, Relay, TurnServers, allocate};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    /// What a TURN server answers to credentials for it that are changed on the way.
+    async fn allocate_with(
+        change: impl FnOnce(&SharedSecret, &mut TurnServers),
+    ) -> Result<Relay, AllocateError> {
+        let secret = SharedSecret::random();
+        let turn_server = EmbeddedTurnServer::start(secret.clone()).await.unwrap();
+        let (username, password) = issue(&secret, TTL);
+        let mut servers = TurnServers { uris: turn_server.uris(), username, password };
+        change(&secret, &mut servers);
+
+        let outcome = allocate(&servers).await;
+        turn_server.stop().await;
+        outcome
+    }
+
+    fn issue(secret: &SharedSecret, ttl: Duration) -> (String, String) {
+        secret.issue("@alice:localhost", ttl, SystemTime::now())
+    }
+
+    #[tokio::test]
+    async fn good_credentials_get_a_relay() {
+        let relay = allocate_with(|_, _| {}).await.unwrap();
+        assert_eq!(relay.address.ip(), Ipv4Addr::LOCALHOST);
+        assert_ne!(relay.address.port(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_rejected() {
+        let outcome = allocate_with(|_, servers| servers.password.push('x')).await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn expired_credentials_are_rejected() {
+        let outcome = allocate_with(|secret, servers| {
+            (servers.username, servers.password) = issue(secret, Duration::ZERO);
+        })
+        .await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn credentials_made_with_another_secret_are_rejected() {
+        let outcome = allocate_with(|_, servers| {
+            (servers.username, servers.password) = issue(&SharedSecret::random(), TTL);
+        })
+        .await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
+    }
+}

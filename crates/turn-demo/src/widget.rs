@@ -8,6 +8,7 @@ use matrix_sdk_turn::TurnWidgetDriverHandle;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use turn_allocate::TurnServers;
 
 use crate::report::{Report, Speaker};
 
@@ -18,14 +19,6 @@ const API_VERSION: &str = "town.robin.msc3846";
 
 /// How long matrix-widget-api lets a widget wait for an answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What an update holds.
-#[derive(Deserialize)]
-pub(crate) struct TurnServers {
-    pub(crate) uris: Vec<String>,
-    pub(crate) username: String,
-    pub(crate) password: String,
-}
 
 /// A widget that is loaded in a client.
 pub(crate) struct Widget {
