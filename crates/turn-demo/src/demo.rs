@@ -1,4 +1,4 @@
-//! The whole play: log in, open a widget that may watch the TURN servers, and try every update.
+//! The whole program: logs in, opens a widget that may watch the TURN servers, and logs out.
 
 use std::{
     future::Future,
@@ -24,7 +24,7 @@ use crate::{
     widget::{WIDGET_ID, Widget},
 };
 
-/// Plays until the updates asked for have come, something fails, or somebody presses Ctrl-C.
+/// Goes on until the updates asked for have come, something fails, or somebody presses Ctrl-C.
 pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()> {
     let report = Report::new();
     let mut stop = pin!(stopped(&report));
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
     outcome
 }
 
-/// Resolves on Ctrl-C, and when nobody reads what is printed.
+/// Resolves on Ctrl-C, or when nobody reads the output any more.
 async fn stopped(report: &Report) {
     tokio::select! {
         Ok(()) = ctrl_c() => {}
@@ -63,7 +63,7 @@ async fn stopped(report: &Report) {
     }
 }
 
-/// What comes of the work; `None` if it was stopped before.
+/// The outcome of the work; `None` if it was stopped before it was done.
 async fn unless<T>(
     stop: Pin<&mut impl Future<Output = ()>>,
     work: impl Future<Output = anyhow::Result<T>>,
@@ -74,7 +74,7 @@ async fn unless<T>(
     }
 }
 
-/// The client's part: hosts the widget in the room until the play is over.
+/// The client's part: hosts the widget in the room.
 async fn host(
     session: &Session,
     login: &Login,
@@ -106,7 +106,7 @@ async fn host(
     closed
 }
 
-/// Stands in for the user who is asked.
+/// Answers for the user, who would be asked what to grant.
 struct GrantAll {
     report: Report,
 }

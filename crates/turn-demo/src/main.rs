@@ -63,7 +63,7 @@ fn run(args: &Args, account: Option<Account>) -> anyhow::Result<()> {
 
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(demo::run(args, login));
-    // A name that is still being looked up is not worth waiting for.
+    // Not dropped, which would wait for a name lookup that is still going on.
     runtime.shutdown_background();
     outcome
 }

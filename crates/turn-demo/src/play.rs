@@ -35,8 +35,8 @@ impl<'a> Play<'a> {
         Self { widget, turn, report, tally, rejection: None }
     }
 
-    /// Goes on until this many updates have come, for ever if no number is given, or until something
-    /// fails.
+    /// Goes on until this many updates have come, or until something fails. Without a number it goes
+    /// on for ever.
     pub(crate) async fn run(mut self, updates: Option<u32>) -> anyhow::Result<()> {
         self.widget.negotiate().await?;
         self.widget.watch().await?;
@@ -84,7 +84,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Fails if there is no relay, unless the credentials are to blame and those before were good.
+    /// Fails if there is no relay. Rejected credentials may be replaced, but only once in a row.
     fn judge(
         &mut self,
         held: Option<&TurnServer>,
@@ -118,8 +118,8 @@ impl<'a> Play<'a> {
     }
 }
 
-/// The credentials of an update as the client knows them: with their expiry, which the widget is
-/// not told.
+/// The credentials of an update as the client has them: with their expiry, which the widget does not
+/// learn.
 async fn held_credentials(turn: &TurnService, servers: &TurnServers) -> Option<TurnServer> {
     let held = turn.get().await.ok()?;
     let is_same = held.username() == servers.username && held.password() == servers.password;

@@ -1,5 +1,5 @@
-//! The embedded TURN server: relays UDP on loopback, for whoever has credentials made with the
-//! shared secret.
+//! The embedded TURN server. It relays UDP on loopback for clients with credentials that were made
+//! with the shared secret.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -58,8 +58,8 @@ impl EmbeddedTurnServer {
         self.address
     }
 
-    /// What a homeserver hands out for it: as most do, a URI for UDP and one for TCP. Only the
-    /// former is served.
+    /// The URIs that a homeserver hands out for it: as usual one for UDP and one for TCP. The TURN
+    /// server serves only UDP.
     pub(crate) fn uris(&self) -> Vec<String> {
         let uri = |transport| format!("turn:{}?transport={transport}", self.address);
         vec![uri("udp"), uri("tcp")]
@@ -98,7 +98,7 @@ mod tests {
 
     const TTL: Duration = Duration::from_secs(30);
 
-    /// What a TURN server answers to credentials for it that are changed on the way.
+    /// Starts a TURN server, and tries credentials for it after `change` was made to them.
     async fn allocate_with(
         change: impl FnOnce(&SharedSecret, &mut TurnServers),
     ) -> Result<Relay, AllocateError> {

@@ -1,5 +1,5 @@
-//! The widget's side of the widget API, played in-process: JSON over the driver's handle, as a page
-//! would exchange it by `postMessage`.
+//! The widget's side of the widget API, in this process. It exchanges over the driver's handle the JSON
+//! that a page would exchange by `postMessage`.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -26,7 +26,7 @@ pub(crate) struct Widget {
     report: Report,
     requests: u32,
     watches: bool,
-    /// What was approved by the client, once it said so.
+    /// The capabilities that the client approved, once it has told.
     approved: Option<Vec<String>>,
     updates: VecDeque<TurnServers>,
 }
@@ -43,7 +43,7 @@ impl Widget {
         }
     }
 
-    /// Loads, and asks to see the TURN servers.
+    /// Tells that it has loaded, and asks for the TURN servers' capability.
     pub(crate) async fn negotiate(&mut self) -> anyhow::Result<()> {
         self.request("content_loaded").await?;
         let approved = timeout(RESPONSE_TIMEOUT, self.approved())
@@ -69,7 +69,7 @@ impl Widget {
         Ok(())
     }
 
-    /// Stops watching, if it does watch.
+    /// Stops watching, if it watches.
     pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         if self.watches {
             self.request("unwatch_turn_servers").await?;
@@ -77,7 +77,7 @@ impl Widget {
         Ok(())
     }
 
-    /// The next update. Loses none when it is dropped before.
+    /// The next update. No update is lost if the future is dropped.
     pub(crate) async fn next_update(&mut self) -> anyhow::Result<TurnServers> {
         loop {
             if let Some(update) = self.updates.pop_front() {
@@ -98,7 +98,7 @@ impl Widget {
         }
     }
 
-    /// Sends a request without data, and returns what it is answered.
+    /// Sends a request without data, and returns the answer.
     async fn request(&mut self, action: &str) -> anyhow::Result<Value> {
         self.requests += 1;
         let id = format!("demo-{}", self.requests);
@@ -156,7 +156,9 @@ impl Widget {
                 self.updates.push_back(
                     TurnServers::deserialize(data)
                         // The cause may quote a credential.
-                        .map_err(|_| anyhow!("an update_turn_servers has not the shape of one"))?,
+                        .map_err(|_| {
+                            anyhow!("an update_turn_servers does not have the shape of one")
+                        })?,
                 );
                 json!({})
             }
