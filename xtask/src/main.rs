@@ -18,9 +18,10 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Builds the library against the newest matrix-sdk that is supported, and runs its tests.
-    Compat,
-    /// Counts the crates that the library adds to a client which already has matrix-sdk.
+    /// Builds the library against the newest matrix-sdk that is supported, or against a checkout of
+    /// matrix-rust-sdk, and runs its tests.
+    Compat(compat::Arguments),
+    /// Counts the crates and features that the library adds to a client which has matrix-sdk already.
     Dependencies,
     /// Runs the end-to-end suite, and installs the real parts it needs if they are missing.
     E2e(e2e::Arguments),
@@ -28,7 +29,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Task::parse() {
-        Task::Compat => compat::run(),
+        Task::Compat(arguments) => compat::run(arguments),
         Task::Dependencies => dependencies::run(),
         Task::E2e(arguments) => e2e::run(arguments),
     }
@@ -42,8 +43,8 @@ fn workspace() -> PathBuf {
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());
-    // What cargo told us about ourselves. ring's build script would take it for a change, and all
-    // that depends on ring would be built again: after every task, and after whatever follows it.
+    // cargo has set variables that describe this program. The build script of ring depends on them:
+    // with them, ring and all that needs it would be built again in every task, and once more after it.
     let of_cargo = |name: &str| {
         ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
     };

@@ -24,7 +24,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a login may take. The SDK tries three times, and waits in between if it is told to.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long the program is held up at its end by a homeserver that went away.
+/// How long a homeserver that went away may hold up the end of the program.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What it takes to log in.
@@ -44,7 +44,7 @@ impl Session {
         let Account { homeserver, user, .. } = account;
         let client = Client::builder()
             .homeserver_url(homeserver)
-            // Whoever runs this wants to know at once.
+            // The user wants to know at once that a request failed.
             .request_config(RequestConfig::new().disable_retry().timeout(REQUEST_TIMEOUT))
             .build()
             .await
@@ -93,7 +93,7 @@ impl Session {
     }
 }
 
-/// The room's membership, and nothing else of the account.
+/// A filter for the membership of the room, and for nothing else of the account.
 fn only(account: &Account) -> FilterDefinition {
     let mut room = RoomFilter::empty();
     room.rooms = Some(vec![account.room.clone()]);
@@ -126,7 +126,7 @@ fn login_failed(account: &Account, error: &Error) -> anyhow::Error {
     }
 }
 
-/// The cause at the bottom of it, in one line.
+/// The innermost cause, in one line.
 fn describe(error: &Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

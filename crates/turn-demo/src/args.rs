@@ -11,8 +11,8 @@ use crate::fault::Fault;
 /// A homeserver, a TURN server, a Matrix client and a widget in one process, to watch
 /// matrix-sdk-turn at work.
 ///
-/// The widget asks for the TURN servers by MSC3846, and tries every set of credentials it is sent:
-/// it has the TURN server lend it a relay.
+/// The widget asks for the TURN servers by MSC3846, and asks the TURN server for a relay with every
+/// set of credentials that it is sent.
 #[derive(Debug, Parser)]
 #[command(name = "turn-demo", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Args {
@@ -91,7 +91,7 @@ impl Args {
 
 impl RealArgs {
     fn account(&self) -> Result<Option<Account>, &'static str> {
-        // clap makes sure that all three are there, or none.
+        // clap makes sure that there are all three or none.
         let (Some(homeserver), Some(user), Some(room)) = (&self.homeserver, &self.user, &self.room)
         else {
             return Ok(None);
@@ -124,7 +124,7 @@ fn http_url(url: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// The first paragraph of what clap has to say, as one line.
+/// The first paragraph of an error of clap's, as one line.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();

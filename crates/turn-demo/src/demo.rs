@@ -1,35 +1,30 @@
-//! The whole play: log in, open a widget that may watch the TURN servers, and try every update.
+//! The whole program: logs in, opens a widget that may watch the TURN servers, and logs out.
 
 use std::{
     future::Future,
     pin::{Pin, pin},
     sync::atomic::Ordering,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use matrix_sdk::widget::WidgetSettings;
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, Timestamp, TurnCapabilitiesProvider, TurnServer, TurnServerCapability,
-    TurnService,
+    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
 };
-use tokio::{signal::ctrl_c, time::timeout};
+use tokio::signal::ctrl_c;
 
 use crate::{
     account::{Login, Session},
-    allocate::{AllocateError, Relay, allocate},
     args::Args,
     embedded::Embedded,
     observed::ObservedSource,
+    play::Play,
     report::{Report, Speaker},
     tally::Tally,
-    widget::{TurnServers, WIDGET_ID, Widget},
+    widget::{WIDGET_ID, Widget},
 };
 
-/// How long other credentials are waited for after the TURN server rejected some: the library asks
-/// for them at once.
-const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Plays until the updates asked for have come, something fails, or somebody presses Ctrl-C.
+/// Goes on until the updates asked for have come, something fails, or somebody presses Ctrl-C.
 pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()> {
     let report = Report::new();
     let mut stop = pin!(stopped(&report));
@@ -60,7 +55,7 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
     outcome
 }
 
-/// Resolves on Ctrl-C, and when nobody reads what is printed.
+/// Resolves on Ctrl-C, or when nobody reads the output any more.
 async fn stopped(report: &Report) {
     tokio::select! {
         Ok(()) = ctrl_c() => {}
@@ -68,7 +63,7 @@ async fn stopped(report: &Report) {
     }
 }
 
-/// What comes of the work; `None` if it was stopped before.
+/// The outcome of the work; `None` if it was stopped before it was done.
 async fn unless<T>(
     stop: Pin<&mut impl Future<Output = ()>>,
     work: impl Future<Output = anyhow::Result<T>>,
@@ -79,7 +74,7 @@ async fn unless<T>(
     }
 }
 
-/// The client's part: hosts the widget in the room until the play is over.
+/// The client's part: hosts the widget in the room.
 async fn host(
     session: &Session,
     login: &Login,
@@ -100,7 +95,8 @@ async fn host(
     let driver = tokio::spawn(driver.run(room, GrantAll { report: report.clone() }));
 
     let mut widget = Widget::new(handle, report);
-    let outcome = unless(stop, follow(&mut widget, updates, &turn, report, tally)).await;
+    let play = Play::new(&mut widget, &turn, report, tally);
+    let outcome = unless(stop, play.run(updates)).await;
     let closed = widget.close().await;
     tally.on_end(SystemTime::now());
     tally.requests = requests.load(Ordering::Relaxed);
@@ -110,90 +106,7 @@ async fn host(
     closed
 }
 
-/// Tries every update for real.
-async fn follow(
-    widget: &mut Widget,
-    updates: Option<u32>,
-    turn: &TurnService,
-    report: &Report,
-    tally: &mut Tally,
-) -> anyhow::Result<()> {
-    widget.negotiate().await?;
-    widget.watch().await?;
-
-    let mut rejection: Option<AllocateError> = None;
-    while updates.is_none_or(|updates| tally.updates < updates) {
-        let patience = rejection.as_ref().map_or(Duration::MAX, |_| REPLACEMENT_TIMEOUT);
-        let Ok(update) = timeout(patience, widget.next_update()).await else { break };
-        let servers = update?;
-
-        let held = held_credentials(turn, &servers).await;
-        tally.on_update(held.clone(), SystemTime::now());
-        let credentials = describe(&servers, held.as_ref());
-        let outcome = allocate(&servers).await;
-        let relay = match &outcome {
-            Ok(Relay { address, took }) => {
-                format!("relay {address}, {:.1} ms", took.as_secs_f64() * 1000.0)
-            }
-            Err(_) => "no relay".to_owned(),
-        };
-        report.update(format_args!("update {}: {credentials}, {relay}", tally.updates));
-        if let Some(held) = &held {
-            report.count_down(turn, held);
-        }
-
-        rejection = match outcome {
-            Ok(_relay) => {
-                tally.relays += 1;
-                None
-            }
-            Err(error @ AllocateError::Rejected { .. }) if rejection.is_none() => {
-                report.line(
-                    Speaker::Client,
-                    format_args!(
-                        "reports that the TURN server rejects them, and waits for others up to \
-                         {REPLACEMENT_TIMEOUT:?}"
-                    ),
-                );
-                if let Some(held) = &held {
-                    turn.report_rejected(held);
-                }
-                Some(error)
-            }
-            Err(error) => return Err(error.into()),
-        };
-    }
-    rejection.map_or(Ok(()), |rejection| Err(rejection.into()))
-}
-
-/// The credentials of an update as the client knows them: with their expiry, which the widget is
-/// not told.
-async fn held_credentials(turn: &TurnService, servers: &TurnServers) -> Option<TurnServer> {
-    let held = turn.get().await.ok()?;
-    let is_same = held.username() == servers.username && held.password() == servers.password;
-    is_same.then_some(held)
-}
-
-fn describe(servers: &TurnServers, held: Option<&TurnServer>) -> String {
-    let uris = servers.uris.len();
-    let user = shortened(&servers.username);
-    let valid = match held.and_then(|held| held.valid_for(Timestamp::now())) {
-        Some(left) => format!("valid {:.0} s", left.as_secs_f64()),
-        None => "valid for an unknown time".to_owned(),
-    };
-    format!("{uris} uris, user {user}, {valid}")
-}
-
-/// As much of a username as shows that it is another one.
-fn shortened(username: &str) -> String {
-    const SHOWN_CHARS: usize = 17;
-    match username.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", &username[..end]),
-        None => username.to_owned(),
-    }
-}
-
-/// Stands in for the user who is asked.
+/// Answers for the user, who would be asked what to grant.
 struct GrantAll {
     report: Report,
 }
@@ -204,16 +117,5 @@ impl TurnCapabilitiesProvider for GrantAll {
             self.report.line(Speaker::Client, "grants the widget TURN servers");
         }
         requested
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_username_is_shown_in_part() {
-        assert_eq!(shortened("1700000000:@alice:localhost"), "1700000000:@alice…");
-        assert_eq!(shortened("alice"), "alice");
     }
 }

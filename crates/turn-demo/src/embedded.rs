@@ -1,4 +1,4 @@
-//! The two servers of the program's own, which share a secret.
+//! The embedded homeserver and the embedded TURN server, which share a secret.
 
 use crate::{
     args::EmbeddedArgs,

@@ -11,9 +11,9 @@ pub(crate) enum Fault {
     Forbidden,
     /// It has no TURN server: 200 and an empty object, as Synapse answers
     NotConfigured,
-    /// It asks to be left alone for 3 s before it answers each time: 429
+    /// Before each answer, it asks for 3 s without requests: 429
     RateLimited,
-    /// It is down for 8 s after each time that it answered: 503
+    /// After each answer, it is down for 8 s: 503
     Outage,
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Failure {
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 const OUTAGE: Duration = Duration::from_secs(8);
 
-/// A fault as it goes on.
+/// A fault, and what state it is in.
 #[derive(Debug)]
 pub(crate) struct FaultState {
     fault: Option<Fault>,
@@ -48,7 +48,7 @@ enum Phase {
 impl FaultState {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
         let phase = match fault {
-            // An outage is of interest to those who have credentials to lose.
+            // An outage is interesting only to a client that has credentials already.
             Some(Fault::Outage) => Phase::Spared,
             _ => Phase::Armed,
         };

@@ -1,5 +1,5 @@
-//! The embedded homeserver: as much of the client-server API as a client needs to log in, to learn
-//! of one room, and to ask for TURN credentials.
+//! The embedded homeserver: the parts of the client-server API that a client needs to log in, to sync
+//! one room, and to ask for TURN credentials.
 
 use std::{
     net::Ipv4Addr,
@@ -34,7 +34,7 @@ use crate::{
 const USER: &str = "alice";
 const USER_ID: &str = "@alice:localhost";
 
-/// What it hands out to those who ask for TURN servers.
+/// What the homeserver hands out to clients that ask for TURN servers.
 pub(crate) struct TurnConfig {
     pub(crate) uris: Vec<String>,
     pub(crate) secret: SharedSecret,
@@ -83,14 +83,14 @@ impl EmbeddedHomeserver {
         &self.url
     }
 
-    /// The way in to the one account there is.
+    /// The login of its only account.
     pub(crate) fn login(&self) -> Login {
         let account =
             Account { homeserver: self.url.clone(), user: USER.to_owned(), room: room_id() };
         Login { account, password: self.shared.password.clone() }
     }
 
-    /// How often it was asked for TURN credentials.
+    /// How many requests for TURN credentials there were.
     pub(crate) fn turn_server_requests(&self) -> u32 {
         self.shared.turn_server_requests.load(Ordering::Relaxed)
     }

@@ -2,7 +2,6 @@
 //! `matrix-sdk-turn` at work. `cargo run -- --help` says how.
 
 mod account;
-mod allocate;
 mod args;
 mod demo;
 mod embedded;
@@ -10,11 +9,11 @@ mod fault;
 mod homeserver;
 mod observed;
 mod password;
+mod play;
 mod report;
 mod shared_secret;
 mod tally;
 mod turn_server;
-mod turn_uri;
 mod widget;
 
 use std::{env, io, process::ExitCode};
@@ -64,7 +63,7 @@ fn run(args: &Args, account: Option<Account>) -> anyhow::Result<()> {
 
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(demo::run(args, login));
-    // A name that is still being looked up is not worth waiting for.
+    // Not dropped, which would wait for a name lookup that is still going on.
     runtime.shutdown_background();
     outcome
 }

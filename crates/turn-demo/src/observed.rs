@@ -1,4 +1,4 @@
-//! The homeserver as a source of TURN credentials, watched: a line for every answer.
+//! The homeserver as a source of TURN credentials, with a line in the report for every answer.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use matrix_sdk_turn::{Answer, HomeserverSource, TurnServerSource, Unavailable};
 
 use crate::report::{Report, Speaker};
 
-/// A [`HomeserverSource`] that reports what it is answered.
+/// A [`HomeserverSource`] that reports every answer.
 #[derive(Debug)]
 pub(crate) struct ObservedSource {
     source: HomeserverSource,
@@ -28,7 +28,7 @@ impl ObservedSource {
         Self { source, report: report.clone(), requests: Arc::default() }
     }
 
-    /// How often the homeserver was asked: a count that goes on.
+    /// How many requests were sent to the homeserver. The count goes on after the call.
     pub(crate) fn requests(&self) -> Arc<AtomicU32> {
         self.requests.clone()
     }

@@ -1,5 +1,5 @@
-//! Where the password of a real account comes from: never from the command line, where everybody
-//! on the machine can read it.
+//! Where the password of a real account comes from. It is never taken from the command line, which
+//! everybody on the machine can read.
 
 use std::env::{self, VarError};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 const VARIABLE: &str = "TURN_DEMO_PASSWORD";
 
-/// The password in the environment, or else what is typed at the terminal.
+/// The password in the environment. If there is none, it is asked for at the terminal.
 pub(crate) fn read(user: &str) -> anyhow::Result<String> {
     match env::var(VARIABLE) {
         Ok(password) => Ok(password),

@@ -1,5 +1,5 @@
-//! What the program prints: a line for everything that happens, and under them a countdown if
-//! somebody is looking.
+//! What the program prints: a line for everything that happens and, at a terminal, a countdown below
+//! the lines.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use matrix_sdk_turn::{Timestamp, TurnServer, TurnService};
 use tokio::sync::Notify;
 
-/// Who a line is about.
+/// Whom a line is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Speaker {
     Homeserver,
@@ -56,7 +56,7 @@ impl Report {
         self.print(format_args!("{:7.1} s  {speaker:<12}{what}", self.elapsed()));
     }
 
-    /// A line about an update the widget was sent.
+    /// A line about an update that was sent to the widget.
     pub(crate) fn update(&self, what: impl fmt::Display) {
         self.print(format_args!("{:7.1} s  {what}", self.elapsed()));
     }
@@ -76,7 +76,7 @@ impl Report {
         }
     }
 
-    /// Resolves when nobody reads any more what is printed.
+    /// Resolves when nobody reads the output any more.
     pub(crate) async fn reader_gone(&self) {
         self.reader_gone.notified().await;
     }
@@ -99,7 +99,7 @@ impl Report {
 
 /// What went wrong, on stderr.
 pub(crate) fn error(what: impl fmt::Display) {
-    // Whoever closed stderr does not want to know.
+    // If stderr is closed, there is nobody to tell.
     let _ = writeln!(io::stderr(), "{what}");
 }
 

@@ -9,35 +9,35 @@ use matrix_sdk::ruma::ClientSecret;
 use sha1::Sha1;
 use thiserror::Error;
 
-/// What the homeserver and the TURN server both know, and nobody else.
+/// A secret that only the homeserver and the TURN server know.
 #[derive(Clone)]
 pub(crate) struct SharedSecret(String);
 
 /// Why a TURN server refuses a username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Refused {
-    /// It does not begin with the moment it expires at.
+    /// It does not begin with a time of expiry.
     #[error("the username is none of ours")]
     Unknown,
-    /// That moment has passed.
+    /// Its time of expiry has passed.
     #[error("the username has expired")]
     Expired,
 }
 
 impl SharedSecret {
-    /// One that nobody can guess.
+    /// A secret that nobody can guess.
     pub(crate) fn random() -> Self {
         Self(ClientSecret::new().to_string())
     }
 
-    /// A username that says how long it is valid, and its password.
+    /// A username that begins with its time of expiry, and the password that belongs to it.
     pub(crate) fn issue(&self, user_id: &str, ttl: Duration, now: SystemTime) -> (String, String) {
         let username = format!("{}:{user_id}", unix_seconds(now + ttl));
         let password = self.sign(&username);
         (username, password)
     }
 
-    /// The password that belongs to a username, if that is still valid.
+    /// The password that belongs to a username, if the username is still valid.
     pub(crate) fn password(&self, username: &str, now: SystemTime) -> Result<String, Refused> {
         let (expiry, _user_id) = username.split_once(':').ok_or(Refused::Unknown)?;
         let expiry: u64 = expiry.parse().map_err(|_| Refused::Unknown)?;

@@ -1,4 +1,4 @@
-//! What the program sums up at its end.
+//! The figures that the program prints at its end.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
 
 use matrix_sdk_turn::TurnServer;
 
-/// What came of it.
+/// What is counted while the program runs.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) updates: u32,
@@ -30,8 +30,8 @@ impl Tally {
         self.drop_held(now);
     }
 
-    /// Adds the time since the credentials expired, if they have. The expiry is looked at only now,
-    /// since the homeserver can confirm the same credentials for longer.
+    /// Adds the time since the credentials expired, if they did. Their expiry is read only now, since
+    /// the homeserver may have extended it meanwhile.
     fn drop_held(&mut self, now: SystemTime) {
         if let Some(expiry) = self.held.take().and_then(|held| held.expires_at()) {
             self.expired += now.duration_since(expiry).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The embedded TURN server: relays UDP on loopback, for whoever has credentials made with the
-//! shared secret.
+//! The embedded TURN server. It relays UDP on loopback for clients with credentials that were made
+//! with the shared secret.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -58,8 +58,8 @@ impl EmbeddedTurnServer {
         self.address
     }
 
-    /// What a homeserver hands out for it: as most do, a URI for UDP and one for TCP. Only the
-    /// former is served.
+    /// The URIs that a homeserver hands out for it: as usual one for UDP and one for TCP. The TURN
+    /// server serves only UDP.
     pub(crate) fn uris(&self) -> Vec<String> {
         let uri = |transport| format!("turn:{}?transport={transport}", self.address);
         vec![uri("udp"), uri("tcp")]
@@ -87,5 +87,64 @@ impl AuthHandler for CheckCredentials {
             .password(username, SystemTime::now())
             .map_err(|refused| turn::Error::Other(refused.to_string()))?;
         Ok(generate_auth_key(username, realm, &password))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use turn_allocate::{AllocateError, Relay, TurnServers, allocate};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    /// Starts a TURN server, and tries credentials for it after `change` was made to them.
+    async fn allocate_with(
+        change: impl FnOnce(&SharedSecret, &mut TurnServers),
+    ) -> Result<Relay, AllocateError> {
+        let secret = SharedSecret::random();
+        let turn_server = EmbeddedTurnServer::start(secret.clone()).await.unwrap();
+        let (username, password) = issue(&secret, TTL);
+        let mut servers = TurnServers { uris: turn_server.uris(), username, password };
+        change(&secret, &mut servers);
+
+        let outcome = allocate(&servers).await;
+        turn_server.stop().await;
+        outcome
+    }
+
+    fn issue(secret: &SharedSecret, ttl: Duration) -> (String, String) {
+        secret.issue("@alice:localhost", ttl, SystemTime::now())
+    }
+
+    #[tokio::test]
+    async fn good_credentials_get_a_relay() {
+        let relay = allocate_with(|_, _| {}).await.unwrap();
+        assert_eq!(relay.address.ip(), Ipv4Addr::LOCALHOST);
+        assert_ne!(relay.address.port(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_is_rejected() {
+        let outcome = allocate_with(|_, servers| servers.password.push('x')).await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn expired_credentials_are_rejected() {
+        let outcome = allocate_with(|secret, servers| {
+            (servers.username, servers.password) = issue(secret, Duration::ZERO);
+        })
+        .await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
+    }
+
+    #[tokio::test]
+    async fn credentials_made_with_another_secret_are_rejected() {
+        let outcome = allocate_with(|_, servers| {
+            (servers.username, servers.password) = issue(&SharedSecret::random(), TTL);
+        })
+        .await;
+        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
     }
 }

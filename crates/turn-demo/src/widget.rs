@@ -1,5 +1,5 @@
-//! The widget's side of the widget API, played in-process: JSON over the driver's handle, as a page
-//! would exchange it by `postMessage`.
+//! The widget's side of the widget API, in this process. It exchanges over the driver's handle the JSON
+//! that a page would exchange by `postMessage`.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,6 +8,7 @@ use matrix_sdk_turn::TurnWidgetDriverHandle;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use turn_allocate::TurnServers;
 
 use crate::report::{Report, Speaker};
 
@@ -19,21 +20,13 @@ const API_VERSION: &str = "town.robin.msc3846";
 /// How long matrix-widget-api lets a widget wait for an answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What an update holds.
-#[derive(Deserialize)]
-pub(crate) struct TurnServers {
-    pub(crate) uris: Vec<String>,
-    pub(crate) username: String,
-    pub(crate) password: String,
-}
-
 /// A widget that is loaded in a client.
 pub(crate) struct Widget {
     handle: TurnWidgetDriverHandle,
     report: Report,
     requests: u32,
     watches: bool,
-    /// What was approved by the client, once it said so.
+    /// The capabilities that the client approved, once it has told.
     approved: Option<Vec<String>>,
     updates: VecDeque<TurnServers>,
 }
@@ -50,7 +43,7 @@ impl Widget {
         }
     }
 
-    /// Loads, and asks to see the TURN servers.
+    /// Tells that it has loaded, and asks for the TURN servers' capability.
     pub(crate) async fn negotiate(&mut self) -> anyhow::Result<()> {
         self.request("content_loaded").await?;
         let approved = timeout(RESPONSE_TIMEOUT, self.approved())
@@ -76,7 +69,7 @@ impl Widget {
         Ok(())
     }
 
-    /// Stops watching, if it does watch.
+    /// Stops watching, if it watches.
     pub(crate) async fn close(mut self) -> anyhow::Result<()> {
         if self.watches {
             self.request("unwatch_turn_servers").await?;
@@ -84,7 +77,7 @@ impl Widget {
         Ok(())
     }
 
-    /// The next update. Loses none when it is dropped before.
+    /// The next update. No update is lost if the future is dropped.
     pub(crate) async fn next_update(&mut self) -> anyhow::Result<TurnServers> {
         loop {
             if let Some(update) = self.updates.pop_front() {
@@ -105,7 +98,7 @@ impl Widget {
         }
     }
 
-    /// Sends a request without data, and returns what it is answered.
+    /// Sends a request without data, and returns the answer.
     async fn request(&mut self, action: &str) -> anyhow::Result<Value> {
         self.requests += 1;
         let id = format!("demo-{}", self.requests);
@@ -163,7 +156,9 @@ impl Widget {
                 self.updates.push_back(
                     TurnServers::deserialize(data)
                         // The cause may quote a credential.
-                        .map_err(|_| anyhow!("an update_turn_servers has not the shape of one"))?,
+                        .map_err(|_| {
+                            anyhow!("an update_turn_servers does not have the shape of one")
+                        })?,
                 );
                 json!({})
             }

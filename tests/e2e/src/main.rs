@@ -6,7 +6,6 @@
 #![recursion_limit = "256"]
 
 mod account;
-mod allocate;
 mod environment;
 mod host;
 mod interop;

@@ -5,9 +5,9 @@ use std::{fmt::Display, time::Duration};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use turn_allocate::TurnServers;
 
 use crate::{
-    allocate::TurnServers,
     host::Host,
     parts::{Browser, Page},
     wait::until,

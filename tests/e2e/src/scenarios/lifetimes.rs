@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use tokio::time::{Instant, interval};
+use turn_allocate::allocate;
 
-use crate::{allocate::allocate, stage::Stage};
+use crate::stage::Stage;
 
 const LIFETIME: Duration = super::HALF_A_MINUTE;
 

@@ -5,12 +5,9 @@ use std::time::Duration;
 use anyhow::ensure;
 use matrix_sdk_turn::{Timestamp, TurnState};
 use tokio::time::Instant;
+use turn_allocate::{AllocateError, allocate};
 
-use crate::{
-    allocate::{AllocateError, allocate},
-    stage::Stage,
-    wait::until,
-};
+use crate::{stage::Stage, wait::until};
 
 /// The schedule's longest wait while there are no credentials, 10 s, and a request: with time to spare
 /// for a busy machine. What it took is among the findings.
@@ -35,9 +32,9 @@ pub(crate) async fn a_widget_recovers_once_the_homeserver_is_back(
     })
     .await?;
     until("coturn refuses the credentials", GRACE, async || match allocate(&old).await {
-        Ok(()) => Ok(None),
-        Err(AllocateError::Unauthorized) => Ok(Some(())),
-        Err(error @ AllocateError::Failed(_)) => Err(error.into()),
+        Ok(_relay) => Ok(None),
+        Err(AllocateError::Rejected { .. }) => Ok(Some(())),
+        Err(error) => Err(error.into()),
     })
     .await?;
     let withdrawn = matches!(host.turn.subscribe().next().await, Some(TurnState::Unavailable(_)));

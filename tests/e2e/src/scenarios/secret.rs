@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use turn_allocate::{AllocateError, allocate};
 
-use crate::{
-    allocate::{AllocateError, allocate},
-    stage::Stage,
-};
+use crate::stage::Stage;
 
 /// A request to a homeserver that answers, and an update, on a busy machine.
 const REPLACEMENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,9 +17,9 @@ pub(crate) async fn rejected_credentials_are_replaced(stage: &mut Stage) -> anyh
 
     stage.change_secret().await?;
     match allocate(&old).await {
-        Err(AllocateError::Unauthorized) => {}
-        Err(error @ AllocateError::Failed(_)) => return Err(error.into()),
-        Ok(()) => bail!("coturn accepts credentials made with its old secret"),
+        Err(AllocateError::Rejected { .. }) => {}
+        Err(error) => return Err(error.into()),
+        Ok(_relay) => bail!("coturn accepts credentials made with its old secret"),
     }
     ensure!(widget.held().await? == old, "the credentials were replaced without being reported");
 

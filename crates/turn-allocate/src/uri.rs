@@ -1,9 +1,9 @@
 //! URIs of TURN servers ([RFC 7065](https://www.rfc-editor.org/rfc/rfc7065)).
 
-/// The port of a TURN server whose URI names none.
+/// The port of a TURN server if its URI names none.
 const DEFAULT_PORT: u16 = 3478;
 
-/// Host and port of a URI that means plain TURN over UDP; `None` for every other URI.
+/// Host and port of a URI for TURN over UDP without TLS; `None` for every other URI.
 pub(crate) fn udp_host_and_port(uri: &str) -> Option<(&str, u16)> {
     let (scheme, rest) = uri.split_once(':')?;
     let (authority, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));

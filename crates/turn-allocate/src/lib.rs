@@ -1,5 +1,7 @@
-//! A TURN client that asks for one relay and gives it back
-//! ([RFC 8656](https://www.rfc-editor.org/rfc/rfc8656#section-7)).
+//! A TURN client that tries credentials: it asks for one relay, and gives it back
+//! ([RFC 8656, section 7](https://www.rfc-editor.org/rfc/rfc8656#section-7)).
+
+mod uri;
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -7,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::Deserialize;
 use thiserror::Error;
 use tokio::{
     net::{UdpSocket, lookup_host},
@@ -15,42 +18,82 @@ use tokio::{
 use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
 
-use crate::{turn_uri::udp_host_and_port, widget::TurnServers};
+use crate::uri::udp_host_and_port;
 
-/// Long enough for five retransmissions, short enough to sit through.
+/// How long a TURN server may take to lend a relay. In that time, the `turn` crate repeats its request
+/// five times.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The addresses that a TURN server lent us.
-#[derive(Debug)]
-pub(crate) struct Relay {
-    pub(crate) address: SocketAddr,
-    pub(crate) took: Duration,
+/// TURN servers and the credentials to use them, with the names that MSC3846 gives them in
+/// `update_turn_servers`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[expect(missing_debug_implementations, reason = "it holds a password")]
+pub struct TurnServers {
+    /// Where the TURN servers are: URIs of RFC 7065.
+    pub uris: Vec<String>,
+    /// The username to authenticate with.
+    pub username: String,
+    /// The password to authenticate with.
+    pub password: String,
 }
 
-/// Why no TURN server lent us one.
+/// A relay that a TURN server lent us.
+#[derive(Debug)]
+pub struct Relay {
+    /// The address at which the TURN server would have relayed.
+    pub address: SocketAddr,
+    /// How long it took to get, including the lookup of the TURN server's name.
+    pub took: Duration,
+}
+
+/// Why no TURN server lent us a relay.
 #[derive(Debug, Error)]
-pub(crate) enum AllocateError {
+pub enum AllocateError {
+    /// There is no TURN server that can be asked.
     #[error(
         "none of the URIs is a turn: URI for UDP, the only kind this program speaks: let the \
          homeserver hand out one"
     )]
     NoUdpUri,
+    /// The TURN server has no address, or does not answer.
     #[error(
         "the TURN server {server} cannot be reached ({why}): check that it runs, and that its UDP \
          port is open"
     )]
-    Unreachable { server: String, why: String },
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The TURN server does not accept the username and the password.
     #[error(
         "the TURN server {server} rejects the credentials ({why}): check that it and the \
          homeserver have the same shared secret, and that their clocks agree"
     )]
-    Rejected { server: String, why: String },
-    #[error("the TURN server {server} lends no relay ({why}): look into its log")]
-    Refused { server: String, why: String },
+    Rejected {
+        /// Host and port.
+        server: String,
+        /// The TURN server's error.
+        why: String,
+    },
+    /// The TURN server answers with any other error.
+    #[error("the TURN server {server} lends no relay ({why}): look at its log")]
+    Refused {
+        /// Host and port.
+        server: String,
+        /// The TURN server's error.
+        why: String,
+    },
 }
 
-/// Asks the TURN servers one after the other, until one of them answers.
-pub(crate) async fn allocate(servers: &TurnServers) -> Result<Relay, AllocateError> {
+/// Asks for a relay over UDP, and gives it back. The TURN servers are asked one after the other, until
+/// one of them answers.
+///
+/// # Errors
+///
+/// What the last TURN server that was asked said, or why none could be asked.
+pub async fn allocate(servers: &TurnServers) -> Result<Relay, AllocateError> {
     let mut outcome = Err(AllocateError::NoUdpUri);
     for (host, port) in servers.uris.iter().filter_map(|uri| udp_host_and_port(uri)) {
         outcome = allocate_at(host, port, servers).await;
@@ -83,7 +126,7 @@ async fn allocate_at(host: &str, port: u16, servers: &TurnServers) -> Result<Rel
     }
 }
 
-async fn client(server: SocketAddr, servers: &TurnServers) -> anyhow::Result<Client> {
+async fn client(server: SocketAddr, servers: &TurnServers) -> Result<Client, turn::Error> {
     let any_port: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -107,6 +150,7 @@ async fn client(server: SocketAddr, servers: &TurnServers) -> anyhow::Result<Cli
 async fn request_and_release(client: &Client) -> Result<SocketAddr, turn::Error> {
     let relay = client.allocate().await?;
     let address = relay.local_addr()?;
+    // Whether the TURN server hears of it does not matter here: the relay ends with its lifetime.
     let _ = relay.close().await;
     Ok(address)
 }
@@ -114,8 +158,8 @@ async fn request_and_release(client: &Client) -> Result<SocketAddr, turn::Error>
 /// The `turn` crate reports the TURN server's error code as a part of its message only.
 fn refusal(server: String, error: &turn::Error) -> AllocateError {
     let why = error.to_string();
-    // 401 (Unauthorized) is the answer of RFC 8656 to credentials that do not hold, 441 (Wrong
-    // Credentials) to somebody else's, and 400 (Bad Request) what webrtc-rs answers to either.
+    // RFC 8656 answers wrong credentials with 401 (Unauthorized), and credentials other than those
+    // the relay was asked for with 441 (Wrong Credentials). webrtc-rs answers both with 400.
     let is_rejection = ["error 400", "error 401", "error 441"].iter().any(|e| why.contains(e));
     if is_rejection {
         AllocateError::Rejected { server, why }
@@ -126,76 +170,23 @@ fn refusal(server: String, error: &turn::Error) -> AllocateError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-    use crate::{shared_secret::SharedSecret, turn_server::EmbeddedTurnServer};
 
-    async fn allocate_with(
-        change: impl FnOnce(&SharedSecret, &mut TurnServers),
-    ) -> Result<Relay, AllocateError> {
-        let secret = SharedSecret::random();
-        let turn_server = EmbeddedTurnServer::start(secret.clone()).await.unwrap();
-        let (username, password) =
-            secret.issue("@alice:localhost", Duration::from_secs(30), SystemTime::now());
-        let mut servers = TurnServers { uris: turn_server.uris(), username, password };
-        change(&secret, &mut servers);
-
-        let outcome = allocate(&servers).await;
-        turn_server.stop().await;
-        outcome
+    async fn allocate_at_uri(uri: String) -> Result<Relay, AllocateError> {
+        let (username, password) = ("alice".to_owned(), "secret".to_owned());
+        allocate(&TurnServers { uris: vec![uri], username, password }).await
     }
 
-    #[tokio::test]
-    async fn good_credentials_get_a_relay() {
-        let relay = allocate_with(|_, _| {}).await.unwrap();
-        assert_eq!(relay.address.ip(), Ipv4Addr::LOCALHOST);
-        assert_ne!(relay.address.port(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_wrong_password_is_rejected() {
-        let outcome = allocate_with(|_, servers| servers.password.push('x')).await;
-        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
-    }
-
-    #[tokio::test]
-    async fn expired_credentials_are_rejected() {
-        let outcome = allocate_with(|secret, servers| {
-            (servers.username, servers.password) =
-                secret.issue("@alice:localhost", Duration::ZERO, SystemTime::now());
-        })
-        .await;
-        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
-    }
-
-    #[tokio::test]
-    async fn credentials_made_with_another_secret_are_rejected() {
-        let outcome = allocate_with(|_, servers| {
-            (servers.username, servers.password) = SharedSecret::random().issue(
-                "@alice:localhost",
-                Duration::from_secs(30),
-                SystemTime::now(),
-            );
-        })
-        .await;
-        assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
-    }
-
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_turn_server_that_is_not_there_is_unreachable() {
         let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let uri = format!("turn:{}", nobody.local_addr().unwrap());
-        let outcome = allocate_with(|_, servers| servers.uris = vec![uri]).await;
+        let outcome = allocate_at_uri(format!("turn:{}", nobody.local_addr().unwrap())).await;
         assert!(matches!(outcome, Err(AllocateError::Unreachable { .. })), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn without_a_udp_uri_nothing_is_asked() {
-        let outcome = allocate_with(|_, servers| {
-            servers.uris.retain(|uri| uri.ends_with("tcp"));
-        })
-        .await;
+        let outcome = allocate_at_uri("turn:127.0.0.1?transport=tcp".to_owned()).await;
         assert!(matches!(outcome, Err(AllocateError::NoUdpUri)), "{outcome:?}");
     }
 }
