@@ -3,58 +3,107 @@
 //! The client has a SQLite store, whose destructor panics outside of a runtime. The panic would be
 //! one in a destructor, so a test that fails here aborts.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use matrix_sdk::{Client, config::StoreConfig, store::RoomLoadSettings};
-use matrix_sdk_common::cross_process_lock::CrossProcessLockConfig;
-use matrix_sdk_sqlite::SqliteStateStore;
+use matrix_sdk::{Client, store::RoomLoadSettings};
 use matrix_sdk_turn::{HomeserverSource, TurnService};
 use tempfile::TempDir;
 use tests::homeserver::{Homeserver, session, turn_servers};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::on_a_bare_thread;
+use super::{on_a_bare_thread, sessions::witness};
 
 /// A service whose `Client` is held by nobody else.
 struct LastOwner {
     turn: Option<TurnService>,
+    /// Where the client and the service run.
     runtime: Option<Runtime>,
-    homeserver: Homeserver,
+    /// Gone when the client is.
+    alive: Arc<()>,
+    homeserver: Option<Homeserver>,
+    /// Where the homeserver runs.
+    serving: Runtime,
     _directory: TempDir,
 }
 
 impl LastOwner {
     fn start() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let [runtime, serving] = [runtime(), runtime()];
         let directory = tempfile::tempdir().unwrap();
-        let homeserver = runtime.block_on(Homeserver::start());
-        runtime.block_on(homeserver.answer_turn_servers(turn_servers("alice", 3600)));
+        let homeserver = serving.block_on(Homeserver::start());
+        serving.block_on(homeserver.answer_turn_servers(turn_servers("alice", 3600)));
         let client = runtime.block_on(client_with_sqlite_store(&homeserver, &directory));
-        let turn = runtime.block_on(async { TurnService::new(&client) });
-        runtime.block_on(async { drop(client) });
-        Self { turn: Some(turn), runtime: Some(runtime), homeserver, _directory: directory }
+        let alive = witness(&client);
+        let turn = runtime.block_on(async {
+            let turn = TurnService::new(&client);
+            drop(client);
+            turn
+        });
+        wait_for_the_tasks_of_the_sdk(&runtime);
+        Self {
+            turn: Some(turn),
+            runtime: Some(runtime),
+            alive,
+            homeserver: Some(homeserver),
+            serving,
+            _directory: directory,
+        }
     }
 
-    fn take_turn(&mut self) -> TurnService {
-        self.turn.take().unwrap()
+    /// Whether the client is gone, which it must be now, and not when its runtime ends.
+    fn client_is_gone(&self) -> bool {
+        Arc::strong_count(&self.alive) == 1
     }
 }
 
 impl Drop for LastOwner {
     fn drop(&mut self) {
-        // wiremock and the homeserver's own client need a runtime as well.
-        let runtime = self.runtime.take().unwrap_or_else(|| Runtime::new().unwrap());
-        let _entered = runtime.enter();
-        let client = self.homeserver.client.clone();
-        runtime.block_on(async { drop(client) });
+        // wiremock needs a runtime.
+        let homeserver = self.homeserver.take();
+        self.serving.block_on(async { drop(homeserver) });
     }
 }
 
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The SDK's tasks start one by one after a login, and some hold the client while they do.
+fn wait_for_the_tasks_of_the_sdk(runtime: &Runtime) {
+    let (mut tasks, mut since) = (usize::MAX, Instant::now());
+    while since.elapsed() < Duration::from_millis(100) {
+        let now = runtime.metrics().num_alive_tasks();
+        if now != tasks {
+            (tasks, since) = (now, Instant::now());
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Drops a service on whatever thread, until it was the last owner of the client.
+fn as_the_last_owner(drop_it: impl Fn(TurnService, &mut LastOwner)) {
+    for _ in 0..20 {
+        let mut owner = LastOwner::start();
+        let turn = owner.turn.take().unwrap();
+        drop_it(turn, &mut owner);
+        if owner.client_is_gone() {
+            return;
+        }
+    }
+    panic!("the SDK holds on to the client");
+}
+
 async fn client_with_sqlite_store(homeserver: &Homeserver, directory: &TempDir) -> Client {
-    let store = SqliteStateStore::open(directory.path(), None).await.unwrap();
-    let config = StoreConfig::new(CrossProcessLockConfig::SingleProcess).state_store(store);
-    let builder = Client::builder().homeserver_url(homeserver.server.uri()).store_config(config);
-    let client = builder.build().await.unwrap();
+    let client = Client::builder()
+        .homeserver_url(homeserver.server.uri())
+        .sqlite_store(directory.path(), None)
+        .build()
+        .await
+        .unwrap();
     let auth = client.matrix_auth();
     auth.restore_session(session(None), RoomLoadSettings::default()).await.unwrap();
     drop(auth);
@@ -63,54 +112,53 @@ async fn client_with_sqlite_store(homeserver: &Homeserver, directory: &TempDir) 
 
 #[test]
 fn the_last_service_is_dropped_on_a_bare_thread() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    on_a_bare_thread(move || drop(turn));
+    as_the_last_owner(|turn, _| on_a_bare_thread(move || drop(turn)));
 }
 
 #[test]
 fn the_last_stream_is_dropped_on_a_bare_thread() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    on_a_bare_thread(move || {
-        let mut states = turn.subscribe();
-        drop(turn);
-        let state = futures::executor::block_on(states.next()).unwrap();
-        assert_eq!(state.available().unwrap().username(), "alice");
+    as_the_last_owner(|turn, _| {
+        let states = on_a_bare_thread(move || {
+            let mut states = turn.subscribe();
+            drop(turn);
+            let state = futures::executor::block_on(states.next()).unwrap();
+            assert_eq!(state.available().unwrap().username(), "alice");
+            states
+        });
+        on_a_bare_thread(move || drop(states));
     });
 }
 
 #[test]
 fn a_service_is_dropped_after_its_runtime_has_shut_down() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    let states = turn.subscribe();
-    owner.runtime.take().unwrap().shutdown_background();
-    on_a_bare_thread(move || drop((states, turn)));
+    as_the_last_owner(|turn, owner| {
+        let states = turn.subscribe();
+        drop(owner.runtime.take());
+        on_a_bare_thread(move || drop((states, turn)));
+    });
 }
 
 #[test]
 fn a_runtime_shuts_down_in_the_middle_of_a_request() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    let states = turn.subscribe();
-    drop(turn);
-    let runtime = owner.runtime.take().unwrap();
-    let ending = std::thread::spawn(move || drop(runtime));
-    on_a_bare_thread(move || drop(states));
-    ending.join().unwrap();
+    as_the_last_owner(|turn, owner| {
+        let states = turn.subscribe();
+        drop(turn);
+        let runtime = owner.runtime.take();
+        let ending = std::thread::spawn(move || drop(runtime));
+        on_a_bare_thread(move || drop(states));
+        ending.join().unwrap();
+    });
 }
 
 #[test]
 fn a_panic_that_unwinds_drops_the_last_service() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    let unwound = std::thread::spawn(move || {
-        let _states = turn.subscribe();
-        panic!("on purpose");
-    })
-    .join();
-    assert!(unwound.is_err());
+    as_the_last_owner(|turn, _| {
+        let unwound = std::thread::spawn(move || {
+            let _turn = turn;
+            panic!("on purpose");
+        });
+        assert!(unwound.join().is_err());
+    });
 }
 
 thread_local! {
@@ -119,13 +167,18 @@ thread_local! {
 
 #[test]
 fn a_thread_that_ends_drops_the_last_service_with_its_thread_locals() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    on_a_bare_thread(move || {
-        // After tokio's own, so that this thread can enter no runtime by then.
-        KEPT.with(|kept| drop(kept.borrow_mut().take()));
-        assert!(tokio::runtime::Handle::try_current().is_err());
-        KEPT.with(|kept| *kept.borrow_mut() = Some(turn));
+    as_the_last_owner(|turn, owner| {
+        on_a_bare_thread(move || {
+            // Before tokio's own, which is therefore gone by the time that this is dropped.
+            KEPT.with(|kept| drop(kept.borrow_mut().take()));
+            assert!(Handle::try_current().is_err());
+            KEPT.with(|kept| *kept.borrow_mut() = Some(turn));
+        });
+        // It is dropped on a thread of its own.
+        let dropped = Instant::now();
+        while !owner.client_is_gone() && dropped.elapsed() < Duration::from_secs(1) {
+            std::thread::yield_now();
+        }
     });
 }
 
@@ -134,8 +187,9 @@ fn a_source_and_a_builder_are_dropped_on_a_bare_thread() {
     let owner = LastOwner::start();
     let directory = tempfile::tempdir().unwrap();
     let runtime = owner.runtime.as_ref().unwrap();
+    let homeserver = owner.homeserver.as_ref().unwrap();
     for builds in [false, true] {
-        let client = runtime.block_on(client_with_sqlite_store(&owner.homeserver, &directory));
+        let client = runtime.block_on(client_with_sqlite_store(homeserver, &directory));
         let source = runtime.block_on(async { HomeserverSource::new(&client) });
         runtime.block_on(async { drop(client) });
         on_a_bare_thread(move || {
@@ -150,11 +204,12 @@ fn a_source_and_a_builder_are_dropped_on_a_bare_thread() {
 
 #[test]
 fn the_end_of_the_session_lets_go_of_the_client_while_the_service_is_kept() {
-    let mut owner = LastOwner::start();
-    let turn = owner.take_turn();
-    let kept = on_a_bare_thread(move || {
-        turn.end_session();
-        turn
+    as_the_last_owner(|turn, owner| {
+        let kept = on_a_bare_thread(move || {
+            turn.end_session();
+            turn
+        });
+        assert!(format!("{kept:?}").contains("source: None"), "{kept:?}");
+        owner.turn = Some(kept);
     });
-    assert!(format!("{kept:?}").contains("source: None"), "{kept:?}");
 }

@@ -28,7 +28,7 @@ async fn soft_logout(homeserver: &Homeserver) {
 }
 
 /// Is alive as long as the client is.
-fn witness(client: &Client) -> Arc<()> {
+pub(crate) fn witness(client: &Client) -> Arc<()> {
     let alive = Arc::new(());
     let kept = alive.clone();
     client.add_event_handler(move |_: OriginalSyncRoomMessageEvent| {
