@@ -145,6 +145,11 @@ impl Unavailable {
         Self { reason, detail: None, retry_after: None, matrix_error: None }
     }
 
+    /// No usable answer, and a few words on what happened.
+    pub(crate) fn unreachable(detail: impl AsRef<str>) -> Self {
+        Self::new(UnavailableReason::Unreachable).with_detail(detail)
+    }
+
     /// With a few words on what happened. They must hold no secret; an oversized text is cut.
     pub fn with_detail(self, detail: impl AsRef<str>) -> Self {
         Self { detail: Some(shortened(detail.as_ref()).into()), ..self }

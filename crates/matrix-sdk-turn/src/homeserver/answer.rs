@@ -6,7 +6,6 @@ use matrix_sdk::ruma::api::client::voip::get_turn_server_info::v3;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::unreachable;
 use crate::{
     credentials::TurnServer,
     source::Answer,
@@ -20,12 +19,15 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 pub(super) fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
     if body.len() > MAX_RESPONSE_BYTES {
         let size = body.len();
-        return Err(unreachable(format!(
+        return Err(Unavailable::unreachable(format!(
             "it answered {size} bytes, where at most {MAX_RESPONSE_BYTES} are looked at"
         )));
     }
-    let malformed =
-        || unreachable("its answer has not the shape of one: uris, username, password and ttl");
+    let malformed = || {
+        Unavailable::unreachable(
+            "its answer has not the shape of one: uris, username, password and ttl",
+        )
+    };
 
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
     let has_no_uris =

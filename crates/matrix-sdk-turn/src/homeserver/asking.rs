@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-use super::{answer::interpret, error::classify, request, session::has_refresh_token, unreachable};
+use super::{answer::interpret, error::classify, request, session::has_refresh_token};
 use crate::{source::Answer, unavailable::Unavailable};
 
 /// The request in flight.
@@ -42,9 +42,11 @@ impl Asking {
         let mut waiting = Waiting { asking: self, in_flight: Some(in_flight) };
         match &mut waiting.in_flight {
             Some(in_flight) => (&mut in_flight.task).await.unwrap_or_else(|failed| {
-                Err(unreachable(format!("asking it ended without an answer: {failed}")))
+                Err(Unavailable::unreachable(format!(
+                    "asking it ended without an answer: {failed}"
+                )))
             }),
-            None => Err(unreachable("nobody asks it")),
+            None => Err(Unavailable::unreachable("nobody asks it")),
         }
     }
 

@@ -11,7 +11,6 @@ use matrix_sdk::{
     ruma::api::error::{Error as RumaError, ErrorBody, ErrorKind, RetryAfter, StandardErrorBody},
 };
 
-use super::unreachable;
 use crate::unavailable::{MatrixError, Unavailable, UnavailableReason};
 
 /// The largest error response that is passed on whole to a widget.
@@ -22,12 +21,12 @@ pub(super) fn classify(error: &HttpError, has_refresh_token: bool) -> Unavailabl
     match error {
         HttpError::Cached(error) => classify(error, has_refresh_token),
         HttpError::RefreshToken(error) => classify_token_refresh(error),
-        HttpError::Reqwest(error) => unreachable(describe_transport_error(error)),
+        HttpError::Reqwest(error) => Unavailable::unreachable(describe_transport_error(error)),
         HttpError::Api(_) => match error.as_client_api_error() {
             Some(error) => classify_response(error, has_refresh_token),
-            None => unreachable("its answer is not one of the Matrix API's"),
+            None => Unavailable::unreachable("its answer is not one of the Matrix API's"),
         },
-        _ => unreachable("the request could not be made"),
+        _ => Unavailable::unreachable("the request could not be made"),
     }
 }
 
@@ -52,7 +51,7 @@ fn classify_token_refresh(error: &RefreshTokenError) -> Unavailable {
     if is_over {
         UnavailableReason::LoggedOut.into()
     } else {
-        unreachable("the access token has expired and could not be refreshed")
+        Unavailable::unreachable("the access token has expired and could not be refreshed")
     }
 }
 

@@ -105,7 +105,9 @@ impl TurnServerSource for HomeserverSource {
         };
         let span = debug_span!("turn_servers", user_id = ?client.user_id());
         timeout(REQUEST_TIMEOUT, self.ask(client).instrument(span)).await.unwrap_or_else(
-            |_elapsed| Err(unreachable(format!("no answer within {REQUEST_TIMEOUT:?}"))),
+            |_elapsed| {
+                Err(Unavailable::unreachable(format!("no answer within {REQUEST_TIMEOUT:?}")))
+            },
         )
     }
 
@@ -115,8 +117,4 @@ impl TurnServerSource for HomeserverSource {
             None => SessionEvent::Ended,
         }
     }
-}
-
-fn unreachable(detail: impl AsRef<str>) -> Unavailable {
-    Unavailable::new(UnavailableReason::Unreachable).with_detail(detail)
 }

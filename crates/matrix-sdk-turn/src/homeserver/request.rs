@@ -3,11 +3,11 @@
 use matrix_sdk::{Client, HttpError, config::RequestConfig};
 use zeroize::Zeroizing;
 
-use super::REQUEST_TIMEOUT;
+use crate::policy::RefreshPolicy;
 
 /// Asks once, and returns the body of the response.
 pub(super) async fn send(client: &Client) -> Result<Zeroizing<Vec<u8>>, HttpError> {
-    let config = RequestConfig::new().disable_retry().timeout(REQUEST_TIMEOUT);
+    let config = RequestConfig::new().disable_retry().timeout(RefreshPolicy::REQUEST_TIMEOUT);
     if !matches!(client.supported_versions_cached().await, Ok(Some(_))) {
         // The SDK has to know them to find the endpoint, and would ask for them with its own
         // retries.

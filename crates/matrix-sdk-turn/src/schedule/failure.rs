@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::{requests::Due, uniform};
+use super::{jitter::uniform, requests::Due};
 use crate::{
     clock::{self, Deadline, Timestamp},
     policy::RefreshPolicy,

@@ -35,7 +35,7 @@ pub use fastrand::Rng;
 
 pub use self::failure::MAX_RETRY_AFTER;
 use self::{
-    failure::Failure, held::Held, publication::Publication, refreshes::Refreshes,
+    failure::Failure, held::Held, jitter::uniform, publication::Publication, refreshes::Refreshes,
     requests::Requests,
 };
 use crate::{
@@ -49,6 +49,7 @@ use crate::{
 
 mod failure;
 mod held;
+mod jitter;
 mod publication;
 mod refreshes;
 mod requests;
@@ -270,10 +271,6 @@ impl Schedule {
     pub fn next_request_in(&self, now: Timestamp) -> Option<Duration> {
         self.requests.remaining(now).filter(|_| self.subscribed)
     }
-}
-
-fn uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
-    (high - low).mul_add(rng.f64(), low)
 }
 
 #[cfg(test)]

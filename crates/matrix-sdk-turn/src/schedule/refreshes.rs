@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::uniform;
+use super::jitter::uniform;
 use crate::{
     clock::{Deadline, Timestamp},
     policy::RefreshPolicy,

@@ -158,7 +158,8 @@ impl TurnService {
     /// the `Client` that it holds. Nothing is asked again. For the next session, make another
     /// service.
     pub fn end_session(&self) {
-        self.shared.tell(|schedule, _| schedule.end_session(UnavailableReason::LoggedOut.into()));
+        self.shared
+            .conclude(|schedule, _| schedule.end_session(UnavailableReason::LoggedOut.into()));
     }
 
     /// How long until the homeserver is asked next, unless something happens before. `None` while

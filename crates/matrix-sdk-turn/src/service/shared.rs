@@ -109,6 +109,11 @@ impl Shared {
         let released = inner.release_source_if_ended();
         drop(inner);
         drop(released);
+    }
+
+    /// The same, for an event that callers of `get()` may be waiting for.
+    pub(super) fn conclude(&self, event: impl FnOnce(&mut Schedule, Timestamp)) {
+        self.tell(event);
         self.progress.notify_waiters();
     }
 
@@ -163,7 +168,7 @@ impl Shared {
             Err(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
             Err(why) => warn!(%why, "no TURN credentials"),
         }
-        self.tell(|schedule, now| schedule.answered(now, answer));
+        self.conclude(|schedule, now| schedule.answered(now, answer));
     }
 
     pub(super) fn answer_is_late(&self) {
@@ -271,7 +276,7 @@ impl Shared {
 
     /// There is no runtime to ask on: whoever waits is told so.
     pub(super) fn fail_for_want_of_a_runtime(&self) {
-        self.tell(|schedule, now| {
+        self.conclude(|schedule, now| {
             if schedule.begin_request(now) {
                 schedule.answered(now, Err(abandoned()));
             }
@@ -291,8 +296,7 @@ pub(super) enum Vacancy {
 }
 
 pub(super) fn abandoned() -> Unavailable {
-    Unavailable::new(UnavailableReason::Unreachable)
-        .with_detail("the tokio runtime of the service has ended, or nobody drives it")
+    Unavailable::unreachable("the tokio runtime of the service has ended, or nobody drives it")
 }
 
 impl Inner {

@@ -130,7 +130,7 @@ impl Task {
     fn on_session_event(&self, event: SessionEvent) {
         debug!(?event, "the session changed");
         self.tell(|shared| {
-            shared.tell(|schedule, now| match event {
+            shared.conclude(|schedule, now| match event {
                 SessionEvent::Renewed => schedule.session_renewed(now),
                 SessionEvent::Ended => schedule.end_session(UnavailableReason::LoggedOut.into()),
             });
@@ -138,12 +138,12 @@ impl Task {
     }
 
     async fn ask(&self, request_timeout: Duration) -> Result<Answer, Unavailable> {
-        let failed =
-            |detail| Err(Unavailable::new(UnavailableReason::Unreachable).with_detail(detail));
         match timeout(request_timeout, self.guarded(|source| source.fetch())).await {
             Ok(Some(answer)) => answer,
-            Ok(None) => failed("the source panicked".to_owned()),
-            Err(_elapsed) => failed(format!("no answer within {request_timeout:?}")),
+            Ok(None) => Err(Unavailable::unreachable("the source panicked")),
+            Err(_elapsed) => {
+                Err(Unavailable::unreachable(format!("no answer within {request_timeout:?}")))
+            }
         }
     }
 
