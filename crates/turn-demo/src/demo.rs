@@ -10,7 +10,7 @@ use std::{
 use matrix_sdk::widget::WidgetSettings;
 use matrix_sdk_turn::{
     CapabilitiesWithTurn, Timestamp, TurnCapabilitiesProvider, TurnServer, TurnServerCapability,
-    TurnService,
+    TurnService, async_trait,
 };
 use tokio::{signal::ctrl_c, time::timeout};
 
@@ -198,6 +198,7 @@ struct GrantAll {
     report: Report,
 }
 
+#[async_trait]
 impl TurnCapabilitiesProvider for GrantAll {
     async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
         if requested.turn_servers {
