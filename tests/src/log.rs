@@ -2,10 +2,13 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing::{
+    Dispatch, Level,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Everything that was logged since [`Log::record`].
@@ -15,6 +18,11 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Everything that this thread logs until the guard is dropped.
     pub fn record() -> (Self, DefaultGuard) {
+        // As long as there is only one subscriber, tracing asks that of whichever thread comes by a
+        // line first whether the line is wanted. Other tests' threads have none, and would say no.
+        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&ANOTHER);
+
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)

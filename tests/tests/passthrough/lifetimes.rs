@@ -3,7 +3,7 @@
 //! The SDK's own driver notices that its last handle is gone when it next sends the widget a message.
 //! Until it does, it runs on, which may be for ever. Ours sees to it that there is such a message.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use matrix_sdk_turn::TurnServerCapability;
 use serde_json::{Value, json};
@@ -11,7 +11,10 @@ use tests::{
     homeserver::matrix_error,
     widget::{TURN, WIDGET_ID, settings},
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use wiremock::{Mock, ResponseTemplate, matchers::path_regex};
 
 use super::{Driver, Handle, Setup, request};
@@ -152,4 +155,38 @@ async fn w20_a_driver_that_runs_late_works_off_what_was_sent_before() {
         let running = driver.run(setup.room.clone());
         assert_eq!(timeout(LONG, running).await.unwrap(), Err(()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn w20_a_driver_on_another_thread_notices_at_once_too() {
+    let setup = Setup::start().await;
+    for _ in 0..100 {
+        let (running, handle) = start(&setup, setup.ours()).await;
+        let dropped = Instant::now();
+        thread::spawn(move || drop(handle));
+        assert_eq!(running.await.unwrap(), Err(()));
+        assert!(dropped.elapsed() < Duration::from_secs(10), "the last resort was not needed");
+    }
+}
+
+#[tokio::test]
+async fn w20_a_slow_homeserver_holds_up_the_driver_for_10_seconds_and_the_subscription_not_at_all()
+{
+    let setup = Setup::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(3600));
+    Mock::given(path_regex("/rooms/")).respond_with(slow).mount(&setup.homeserver.server).await;
+    tokio::time::pause();
+    let (running, handle) = start(&setup, setup.ours()).await;
+    assert!(handle.send(request("watch_turn_servers")));
+    assert!(handle.send(send_event()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(format!("{:?}", setup.turn).contains("subscribers: 1"));
+
+    let dropped = Instant::now();
+    drop(handle);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(format!("{:?}", setup.turn).contains("subscribers: 0"));
+    assert!(!running.is_finished());
+    assert_eq!(outcome(running).await, Some(Err(())));
+    assert_eq!(dropped.elapsed().as_secs(), 10);
 }

@@ -16,6 +16,7 @@ use super::{
     link::{End, Link},
     machine::Machine,
     provider::{CapabilitiesWithTurn, TurnCapabilitiesProvider},
+    sdk,
 };
 use crate::{
     schedule::TurnState,
@@ -96,6 +97,7 @@ impl TurnWidgetDriver {
                 result = driver.run(room, provider) => result,
                 () = async {
                     serve_turn(&end, &turn).await;
+                    disconnect_sdk(&end);
                     sleep(FAREWELL).await;
                 } => Err(()),
             }
@@ -111,6 +113,18 @@ impl fmt::Debug for TurnWidgetDriver {
             .field("turn", &self.turn)
             .field("widget_id", &self.widget_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// The SDK's driver notices that its handle is gone when it next sends a message, which may be never.
+/// So it is given a last request: when it has worked off what came before, it fails to answer that.
+///
+/// To be called by the task that runs the SDK's driver. Anywhere else, the driver could answer before
+/// the handle is dropped, and notice nothing.
+fn disconnect_sdk(link: &Link) {
+    let last_request = link.with_machine(|machine, _| machine.harmless_request());
+    if let (Some(handle), Some(request)) = (link.take_sdk_handle(), last_request) {
+        sdk::send(&handle, request);
     }
 }
 

@@ -12,12 +12,11 @@ use futures_util::FutureExt;
 use matrix_sdk::widget::WidgetDriverHandle;
 use tokio::sync::Mutex;
 
-#[allow(unused_imports, reason = "which one is used depends on the version of matrix-sdk")]
-use super::sdk::{Sending, SentAtOnce as _, SentOncePolled as _};
 use super::{
     link::End,
     machine::{Disposition, Machine},
     message::{FROM_WIDGET, TO_WIDGET},
+    sdk,
 };
 
 /// The SDK's [`WidgetDriverHandle`] with TURN added.
@@ -32,7 +31,7 @@ pub struct TurnWidgetDriverHandle {
 
 impl TurnWidgetDriverHandle {
     pub(super) fn new(sdk: WidgetDriverHandle, end: End) -> Self {
-        Self { inner: Arc::new(Inner { sdk, receiving: Mutex::default(), end }) }
+        Self { inner: Arc::new(Inner { sdk: Some(sdk), receiving: Mutex::default(), end }) }
     }
 
     /// The next message for the widget, like
@@ -100,14 +99,14 @@ enum Received {
     TheSdks,
 }
 
-/// What the clones of a handle share. The driver must not: the SDK's own learns that nobody hosts
-/// the widget any more when its handle is dropped.
+/// What the clones of a handle share, and the driver does not: when the last clone is dropped, the
+/// SDK's handle is to be dropped as well.
 struct Inner {
-    sdk: WidgetDriverHandle,
+    /// There until `drop` hands it over.
+    sdk: Option<WidgetDriverHandle>,
     /// One receiver at a time: matrix-sdk 0.19 has a lock within, and whoever waits for it must be
     /// woken by our messages as well.
     receiving: Mutex<Received>,
-    /// Dropped after the SDK's handle.
     end: End,
 }
 
@@ -128,14 +127,18 @@ impl Inner {
     }
 
     fn send_to_sdk(&self, message: String) -> bool {
-        Sending::new(self.sdk.send(message)).succeeded()
+        self.sdk.as_ref().is_some_and(|handle| sdk::send(handle, message))
+    }
+
+    async fn recv_from_sdk(&self) -> Option<String> {
+        self.sdk.as_ref()?.recv().await
     }
 
     async fn recv(&self) -> Option<String> {
         let mut last = self.receiving.lock().await;
         // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
         if *last == Received::Ours
-            && let Some(message) = self.sdk.recv().now_or_never()
+            && let Some(message) = self.recv_from_sdk().now_or_never()
         {
             *last = Received::TheSdks;
             return self.on_sdk_message(message);
@@ -149,7 +152,7 @@ impl Inner {
                         return Some(message);
                     }
                 }
-                message = self.sdk.recv() => {
+                message = self.recv_from_sdk() => {
                     *last = Received::TheSdks;
                     return self.on_sdk_message(message);
                 }
@@ -180,11 +183,8 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // The SDK's driver notices that its handle is gone when it next sends a message, which may
-        // be never. It works off what the widget sent until now, then answers this, and fails.
-        let last_request = self.end.with_machine(|machine, _| machine.harmless_request());
-        if let Some(request) = last_request {
-            self.send_to_sdk(request);
+        if let Some(sdk) = self.sdk.take() {
+            self.end.hand_over(sdk);
         }
     }
 }

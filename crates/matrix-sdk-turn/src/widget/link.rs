@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use matrix_sdk::widget::WidgetDriverHandle;
 use tokio::sync::Notify;
 
 use super::machine::Machine;
@@ -18,6 +19,8 @@ pub(super) struct Link {
     machine: Mutex<Machine>,
     clock: Arc<dyn Clock>,
     is_closed: AtomicBool,
+    /// The SDK's handle, once all of ours are dropped: the driver drops it when it has its last use.
+    sdk_handle: Mutex<Option<WidgetDriverHandle>>,
     /// Wakes the receiver: the machine has a message for the widget.
     pub(super) transmit: Notify,
     /// Wakes the driver: the machine may want credentials, or another timeout.
@@ -30,6 +33,7 @@ impl Link {
             machine: Mutex::new(machine),
             clock,
             is_closed: AtomicBool::new(false),
+            sdk_handle: Mutex::new(None),
             transmit: Notify::new(),
             changed: Notify::new(),
         })
@@ -44,6 +48,15 @@ impl Link {
             self.transmit.notify_one();
         }
         result
+    }
+
+    /// All of our handles are dropped.
+    pub(super) fn hand_over(&self, sdk_handle: WidgetDriverHandle) {
+        *self.sdk_handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(sdk_handle);
+    }
+
+    pub(super) fn take_sdk_handle(&self) -> Option<WidgetDriverHandle> {
+        self.sdk_handle.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether one end is gone, so that nothing is left to do for the other.
