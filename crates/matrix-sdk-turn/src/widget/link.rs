@@ -19,7 +19,7 @@ pub(super) struct Link {
     machine: Mutex<Machine>,
     clock: Arc<dyn Clock>,
     is_closed: AtomicBool,
-    /// The SDK's handle, once all of ours are dropped: the driver drops it when it has its last use.
+    /// The SDK's handle, once all of ours are dropped: the driver's to use once more, and to drop.
     sdk_handle: Mutex<Option<WidgetDriverHandle>>,
     /// Wakes the receiver: the machine has a message for the widget.
     pub(super) transmit: Notify,
@@ -50,7 +50,7 @@ impl Link {
         result
     }
 
-    /// All of our handles are dropped.
+    /// Leaves the SDK's handle to the driver: all of ours are dropped.
     pub(super) fn hand_over(&self, sdk_handle: WidgetDriverHandle) {
         *self.sdk_handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(sdk_handle);
     }

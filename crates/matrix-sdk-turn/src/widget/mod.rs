@@ -12,8 +12,9 @@
 //! negotiates capabilities once per driver, so a widget built on matrix-js-sdk would wait for the
 //! negotiation for ever.
 //!
-//! A widget that negotiates nothing again can keep its driver: it goes on being sent updates, and
-//! its next `watch_turn_servers` is followed by the current credentials at once.
+//! A widget that does not wait for that may keep its driver. It goes on being sent updates, and once
+//! it has said `content_loaded`, its next `watch_turn_servers` is answered with the current
+//! credentials as well.
 //!
 //! # Limits
 //!
