@@ -8,7 +8,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use matrix_sdk::widget::{WidgetDriver, WidgetDriverHandle};
-use matrix_sdk_turn::{TurnServerCapability, TurnService, TurnWidgetDriverHandle};
+use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability, TurnService, TurnWidgetDriverHandle};
 use serde_json::{Value, json};
 use tests::{
     homeserver::Homeserver,
@@ -53,7 +53,7 @@ fn passthrough(criterion: &mut Criterion) {
     let (sdk_driver, sdk) = WidgetDriver::new(settings());
     let (turn_driver, with) = TurnServerCapability::new(turn).widget_driver(settings());
     runtime.spawn(sdk_driver.run(room.clone(), PlainProvider));
-    runtime.spawn(turn_driver.run(room, PlainProvider));
+    runtime.spawn(turn_driver.run(room, DenyTurnServers(PlainProvider)));
 
     for bytes in [0, 1_000, 100_000] {
         let message = request("org.example.unknown", json!({ "text": "x".repeat(bytes) }));

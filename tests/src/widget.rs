@@ -8,7 +8,7 @@ use matrix_sdk::{
 };
 use matrix_sdk_turn::{
     CapabilitiesWithTurn, RefreshPolicy, TurnCapabilitiesProvider, TurnServerCapability,
-    TurnService, TurnWidgetDriverHandle,
+    TurnService, TurnWidgetDriverHandle, async_trait,
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
@@ -33,9 +33,10 @@ pub enum Provider {
     Deny,
 }
 
+#[async_trait]
 impl TurnCapabilitiesProvider for Provider {
     async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
-        CapabilitiesWithTurn { turn_servers: matches!(self, Self::Grant), ..requested }
+        CapabilitiesWithTurn::new(requested.capabilities, matches!(self, Self::Grant))
     }
 }
 

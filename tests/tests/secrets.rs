@@ -2,62 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnServerSource, TurnService};
 use serde_json::json;
 use tests::{
     homeserver::{ACCESS_TOKEN, Homeserver, turn_servers},
+    log::Log,
     widget::{Provider, TURN, Widget},
 };
-use tracing_subscriber::fmt::MakeWriter;
 use wiremock::ResponseTemplate;
 
 const PASSWORD: &str = "turn-s3cret";
 const USERNAME: &str = "1443779631:@alice:localhost";
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// Everything this thread logs from now on.
-    fn record() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 #[tokio::test]
 async fn no_secret_is_in_a_log_at_trace() {

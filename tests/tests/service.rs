@@ -7,19 +7,22 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures::{FutureExt, future::join_all};
 use matrix_sdk_turn::{
-    Clock, RefreshPolicy, Timestamp, TurnServer, TurnServerSource, TurnService, TurnState,
-    TurnStates, Unavailable, UnavailableReason,
+    Clock, RefreshPolicy, TurnServer, TurnServerSource, TurnService, TurnState, TurnStates,
+    Unavailable, UnavailableReason,
 };
-use tests::source::{Outcome, Script, available, available_for, scripted, unavailable};
+use tests::{
+    clock::HandMovedClock,
+    source::{Outcome, Script, available, available_for, scripted, unavailable},
+};
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep, timeout},
@@ -29,37 +32,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// A wall clock that is moved by hand, and else goes with tokio's.
-#[derive(Clone, Debug)]
-struct HandMovedClock {
-    started: Instant,
-    wall_at_start: Arc<Mutex<SystemTime>>,
-}
-
-impl HandMovedClock {
-    fn start() -> Self {
-        let wall = SystemTime::UNIX_EPOCH + 50 * YEAR;
-        Self { started: Instant::now(), wall_at_start: Arc::new(Mutex::new(wall)) }
-    }
-
-    /// The machine sleeps: its timers stand still, and the wall clock does not.
-    fn sleep(&self, span: Duration) {
-        *self.wall_at_start.lock().unwrap() += span;
-    }
-
-    fn set_back(&self, span: Duration) {
-        *self.wall_at_start.lock().unwrap() -= span;
-    }
-}
-
-impl Clock for HandMovedClock {
-    fn now(&self) -> Timestamp {
-        let now = Instant::now();
-        let wall = *self.wall_at_start.lock().unwrap() + (now - self.started);
-        Timestamp { monotonic: now.into_std(), wall }
-    }
-}
 
 fn service() -> (TurnService, Script, HandMovedClock) {
     let (source, script) = scripted();

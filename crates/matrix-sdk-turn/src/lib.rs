@@ -49,11 +49,12 @@
 //! # mod widget {
 //! use matrix_sdk::{Room, widget::WidgetSettings};
 //! use matrix_sdk_turn::{
-//!     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
+//!     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService, async_trait,
 //! };
 //!
 //! struct AskTheUser;
 //!
+//! #[async_trait]
 //! impl TurnCapabilitiesProvider for AskTheUser {
 //!     async fn acquire_capabilities(
 //!         &self,
@@ -119,8 +120,8 @@ pub use matrix_sdk;
 
 #[cfg(feature = "widget")]
 pub use self::widget::{
-    CapabilitiesWithTurn, GrantTurnServers, Sent, TurnCapabilitiesProvider, TurnServerCapability,
-    TurnWidgetDriver, TurnWidgetDriverHandle,
+    CapabilitiesWithTurn, DenyTurnServers, GrantTurnServers, Sent, TurnCapabilitiesProvider,
+    TurnServerCapability, TurnWidgetDriver, TurnWidgetDriverHandle,
 };
 
 #[cfg(feature = "client")]

@@ -9,7 +9,7 @@ use std::{
 
 use matrix_sdk::widget::WidgetSettings;
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
+    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService, async_trait,
 };
 use tokio::signal::ctrl_c;
 
@@ -111,6 +111,7 @@ struct GrantAll {
     report: Report,
 }
 
+#[async_trait]
 impl TurnCapabilitiesProvider for GrantAll {
     async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
         if requested.turn_servers {

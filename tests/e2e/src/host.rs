@@ -18,7 +18,7 @@ use futures::{SinkExt, StreamExt};
 use matrix_sdk::{Room, widget::WidgetSettings};
 use matrix_sdk_turn::{
     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
-    TurnWidgetDriverHandle,
+    TurnWidgetDriverHandle, async_trait,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -151,9 +151,10 @@ struct Provider {
     grants_turn: bool,
 }
 
+#[async_trait]
 impl TurnCapabilitiesProvider for Provider {
     async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
         let turn_servers = requested.turn_servers && self.grants_turn;
-        CapabilitiesWithTurn { turn_servers, ..requested }
+        CapabilitiesWithTurn::new(requested.capabilities, turn_servers)
     }
 }

@@ -9,10 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use matrix_sdk::{Client, store::RoomLoadSettings};
-use matrix_sdk_turn::{HomeserverSource, TurnService};
+use matrix_sdk::{Client, Room, config::SyncSettings, store::RoomLoadSettings};
+use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnService};
 use tempfile::TempDir;
-use tests::homeserver::{Homeserver, session, turn_servers};
+use tests::{
+    homeserver::{Homeserver, room_id, session, turn_servers},
+    widget::{Provider, settings},
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{on_a_bare_thread, sessions::witness};
@@ -31,26 +34,37 @@ struct LastOwner {
 }
 
 impl LastOwner {
-    fn start() -> Self {
+    /// With a room of the client's.
+    fn start() -> (Self, Room) {
         let [runtime, serving] = [runtime(), runtime()];
         let directory = tempfile::tempdir().unwrap();
         let homeserver = serving.block_on(Homeserver::start());
         serving.block_on(homeserver.answer_turn_servers(turn_servers("alice", 3600)));
         let client = runtime.block_on(client_with_sqlite_store(&homeserver, &directory));
         let alive = witness(&client);
-        let turn = runtime.block_on(async {
+        let (turn, room) = runtime.block_on(async {
+            client.sync_once(SyncSettings::default()).await.unwrap();
+            let room = client.get_room(&room_id()).unwrap();
             let turn = TurnService::new(&client);
             drop(client);
-            turn
+            (turn, room)
         });
         wait_for_the_tasks_of_the_sdk(&runtime);
-        Self {
+        let owner = Self {
             turn: Some(turn),
             runtime: Some(runtime),
             alive,
             homeserver: Some(homeserver),
             serving,
             _directory: directory,
+        };
+        (owner, room)
+    }
+
+    /// Drops it where that is no problem.
+    fn drop_inside(&self, room: Room) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(async { drop(room) });
         }
     }
 
@@ -86,10 +100,18 @@ fn wait_for_the_tasks_of_the_sdk(runtime: &Runtime) {
 
 /// Drops a service on whatever thread, until it was the last owner of the client.
 fn as_the_last_owner(drop_it: impl Fn(TurnService, &mut LastOwner)) {
+    as_the_last_owner_of_a_room(|turn, room, owner| {
+        owner.drop_inside(room);
+        drop_it(turn, owner);
+    });
+}
+
+/// The same, of a service and a room.
+fn as_the_last_owner_of_a_room(drop_it: impl Fn(TurnService, Room, &mut LastOwner)) {
     for _ in 0..20 {
-        let mut owner = LastOwner::start();
+        let (mut owner, room) = LastOwner::start();
         let turn = owner.turn.take().unwrap();
-        drop_it(turn, &mut owner);
+        drop_it(turn, room, &mut owner);
         if owner.client_is_gone() {
             return;
         }
@@ -161,6 +183,35 @@ fn a_panic_that_unwinds_drops_the_last_service() {
     });
 }
 
+#[test]
+fn a_driver_that_never_ran_is_dropped_on_a_bare_thread() {
+    as_the_last_owner(|turn, _| {
+        on_a_bare_thread(move || {
+            let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
+            drop(handle);
+            drop(driver);
+        });
+    });
+}
+
+#[test]
+fn a_driver_whose_future_is_dropped_on_a_bare_thread_lets_go_of_its_room_inside_a_runtime() {
+    for is_polled in [false, true] {
+        as_the_last_owner_of_a_room(|turn, room, owner| {
+            let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
+            let mut running = Box::pin(driver.run(room, Provider::Grant));
+            if is_polled {
+                owner
+                    .runtime
+                    .as_ref()
+                    .unwrap()
+                    .block_on(async { assert!(futures::poll!(&mut running).is_pending()) });
+            }
+            on_a_bare_thread(move || drop((running, handle)));
+        });
+    }
+}
+
 thread_local! {
     static KEPT: RefCell<Option<TurnService>> = const { RefCell::new(None) };
 }
@@ -184,7 +235,8 @@ fn a_thread_that_ends_drops_the_last_service_with_its_thread_locals() {
 
 #[test]
 fn a_source_and_a_builder_are_dropped_on_a_bare_thread() {
-    let owner = LastOwner::start();
+    let (owner, room) = LastOwner::start();
+    owner.drop_inside(room);
     let directory = tempfile::tempdir().unwrap();
     let runtime = owner.runtime.as_ref().unwrap();
     let homeserver = owner.homeserver.as_ref().unwrap();

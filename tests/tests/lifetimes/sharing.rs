@@ -1,8 +1,12 @@
 //! One service per session, without the app keeping a map.
 
 use matrix_sdk::{Client, store::RoomLoadSettings};
-use matrix_sdk_turn::TurnService;
-use tests::homeserver::{Homeserver, session, turn_servers};
+use matrix_sdk_turn::{TurnServerCapability, TurnService};
+use serde_json::json;
+use tests::{
+    homeserver::{Homeserver, session, turn_servers},
+    widget::{Provider, TURN, Widget},
+};
 
 async fn serving() -> Homeserver {
     let homeserver = Homeserver::start().await;
@@ -72,4 +76,30 @@ async fn a_session_that_ended_is_not_shared_and_neither_is_none() {
     let one = TurnService::shared(&homeserver.client);
     assert!(one.get().await.is_err());
     assert_eq!(TurnService::shared(&homeserver.client).state(), None);
+}
+
+#[tokio::test]
+async fn drivers_made_from_their_settings_alone_share_the_service_of_their_session() {
+    let homeserver = serving().await;
+    let room = homeserver.room().await;
+    // Before anybody knows the client.
+    let capability = TurnServerCapability::shared();
+    let mut widgets = [
+        Widget::start(&capability, room.clone(), Provider::Grant),
+        Widget::start(&TurnServerCapability::shared(), room, Provider::Grant),
+    ];
+    for widget in &mut widgets {
+        widget.negotiate(&[TURN]).await;
+        widget.expect_response("watch_turn_servers", json!({})).await;
+        widget.expect_update("alice").await;
+    }
+    let state = TurnService::shared(&homeserver.client).state().unwrap();
+    assert_eq!(state.available().unwrap().username(), "alice");
+    assert_eq!(homeserver.turn_server_requests().await, 1);
+
+    for widget in widgets {
+        drop(widget.handle);
+        assert_eq!(widget.driver.await.unwrap(), Err(()));
+    }
+    assert_eq!(TurnService::shared(&homeserver.client).state(), None, "it went with the drivers");
 }

@@ -9,11 +9,14 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::Duration,
 };
 
 pub use self::{builder::TurnServiceBuilder, states::TurnStates};
+#[cfg(feature = "widget")]
+use tokio::runtime::Handle;
+
 use self::{
     shared::{Shared, abandoned},
     states::Subscription,
@@ -173,6 +176,12 @@ impl TurnService {
         self.shared.clock.clone()
     }
 
+    #[cfg(feature = "widget")]
+    pub(crate) fn runtime(&self) -> Handle {
+        self.shared.runtime.clone()
+    }
+
+    #[cfg(feature = "client")]
     pub(crate) fn downgrade(&self) -> WeakTurnService {
         WeakTurnService(Arc::downgrade(&self.shared))
     }
@@ -185,8 +194,10 @@ impl fmt::Debug for TurnService {
 }
 
 /// A service as long as somebody else keeps it.
-pub(crate) struct WeakTurnService(Weak<Shared>);
+#[cfg(feature = "client")]
+pub(crate) struct WeakTurnService(std::sync::Weak<Shared>);
 
+#[cfg(feature = "client")]
 impl WeakTurnService {
     /// `None` once nobody keeps it, or its session has ended.
     pub(crate) fn upgrade(&self) -> Option<TurnService> {

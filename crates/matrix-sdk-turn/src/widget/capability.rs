@@ -1,10 +1,13 @@
-//! The capability to watch TURN servers: its identifiers, who grants it, and how it is set up.
+//! The capability to watch TURN servers: its identifiers, and how it is set up.
 
-use std::future::Future;
+use std::sync::Arc;
 
-use matrix_sdk::widget::{Capabilities, CapabilitiesProvider};
+use matrix_sdk::Room;
+use tokio::runtime::Handle;
 
-use crate::service::TurnService;
+#[cfg(feature = "client")]
+use crate::clock::SystemClock;
+use crate::{clock::Clock, service::TurnService};
 
 /// The identifiers of the capability: the unstable one, and the one MSC3846 proposes.
 pub(crate) const TURN_SERVERS: [&str; 2] = ["town.robin.msc3846.turn_servers", "m.turn_servers"];
@@ -15,17 +18,86 @@ pub(crate) const API_VERSION: &str = "town.robin.msc3846";
 /// Adds [MSC3846](https://github.com/matrix-org/matrix-spec-proposals/pull/3846) to the SDK's
 /// widget machinery: a widget that is granted it can watch the account's TURN servers.
 ///
-/// Make one from the account's [`TurnService`], and a driver from it for every widget.
+/// Make one, and a driver from it for every widget. Either it needs nothing, and each driver takes
+/// the credentials of the session that its room belongs to:
+///
+/// ```no_run
+/// # #[cfg(feature = "client")]
+/// # async fn example(room: matrix_sdk::Room, settings: matrix_sdk::widget::WidgetSettings) {
+/// # use matrix_sdk::widget::{Capabilities, CapabilitiesProvider};
+/// # struct Provider;
+/// # impl CapabilitiesProvider for Provider {
+/// #     async fn acquire_capabilities(&self, capabilities: Capabilities) -> Capabilities {
+/// #         capabilities
+/// #     }
+/// # }
+/// use matrix_sdk_turn::{GrantTurnServers, TurnServerCapability};
+///
+/// let (driver, handle) = TurnServerCapability::shared().widget_driver(settings);
+/// tokio::spawn(driver.run(room, GrantTurnServers(Provider)));
+/// # drop(handle);
+/// # }
+/// ```
+///
+/// or it is made from a [`TurnService`] of the client's.
 #[derive(Clone, Debug)]
 pub struct TurnServerCapability {
-    pub(crate) turn: TurnService,
-    pub(crate) empty_update_when_unavailable: bool,
+    pub(super) account: Account,
+    pub(super) empty_update_when_unavailable: bool,
+}
+
+/// Whose credentials a widget is given.
+#[derive(Clone, Debug)]
+pub(super) enum Account {
+    OfService(TurnService),
+    #[cfg(feature = "client")]
+    OfRoom,
+}
+
+impl Account {
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::OfService(turn) => turn.clock(),
+            #[cfg(feature = "client")]
+            Self::OfRoom => Arc::new(SystemClock),
+        }
+    }
+
+    /// Where what the service holds is dropped, if that is known yet.
+    pub(super) fn runtime(&self) -> Option<Handle> {
+        match self {
+            Self::OfService(turn) => Some(turn.runtime()),
+            #[cfg(feature = "client")]
+            Self::OfRoom => None,
+        }
+    }
+
+    /// The service for a widget in `room`.
+    #[cfg_attr(
+        not(feature = "client"),
+        allow(unused_variables, reason = "there is no such account")
+    )]
+    pub(super) fn service(self, room: &Room) -> TurnService {
+        match self {
+            Self::OfService(turn) => turn,
+            #[cfg(feature = "client")]
+            Self::OfRoom => TurnService::shared(&room.client()),
+        }
+    }
 }
 
 impl TurnServerCapability {
     /// Hands the credentials of `turn` to the widgets that are granted them.
     pub fn new(turn: TurnService) -> Self {
-        Self { turn, empty_update_when_unavailable: false }
+        Self { account: Account::OfService(turn), empty_update_when_unavailable: false }
+    }
+
+    /// Hands to each widget that is granted them the credentials of the session that its room
+    /// belongs to. The driver takes them from [`TurnService::shared`] when it runs, so all drivers
+    /// of one session share one service.
+    #[cfg(feature = "client")]
+    pub fn shared() -> Self {
+        Self { account: Account::OfRoom, empty_update_when_unavailable: false }
     }
 
     /// Whether a widget that watches is sent an update with an empty list of URIs when there are no
@@ -37,58 +109,5 @@ impl TurnServerCapability {
     pub fn empty_update_when_unavailable(mut self, yes: bool) -> Self {
         self.empty_update_when_unavailable = yes;
         self
-    }
-}
-
-/// The SDK's [`Capabilities`] together with the one it does not know.
-#[derive(Clone, Debug, Default)]
-pub struct CapabilitiesWithTurn {
-    /// What the SDK knows of.
-    pub capabilities: Capabilities,
-    /// Access to the account's TURN servers: their URIs, and a username and password which let the
-    /// widget send traffic through them.
-    pub turn_servers: bool,
-}
-
-/// Decides which capabilities a widget is granted, usually by asking the user: the SDK's
-/// [`CapabilitiesProvider`], extended by TURN. It is asked once for everything.
-///
-/// Every [`CapabilitiesProvider`] is one that never grants TURN; [`GrantTurnServers`] makes it one
-/// that always does.
-pub trait TurnCapabilitiesProvider: Send + Sync + 'static {
-    /// Takes what the widget requests, and returns what it is granted of it. To grant TURN to a
-    /// widget that did not request it has no effect.
-    fn acquire_capabilities(
-        &self,
-        requested: CapabilitiesWithTurn,
-    ) -> impl Future<Output = CapabilitiesWithTurn> + Send;
-}
-
-impl<P: CapabilitiesProvider> TurnCapabilitiesProvider for P {
-    async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
-        CapabilitiesWithTurn {
-            capabilities: CapabilitiesProvider::acquire_capabilities(self, requested.capabilities)
-                .await,
-            turn_servers: false,
-        }
-    }
-}
-
-/// A [`CapabilitiesProvider`] of the SDK's, and TURN for every widget that requests it.
-///
-/// For clients that host only widgets they trust, Element Call from a known origin for instance.
-/// MSC3846 asks of all others that they prompt the user.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct GrantTurnServers<P>(
-    /// Decides on everything but TURN.
-    pub P,
-);
-
-impl<P: CapabilitiesProvider> TurnCapabilitiesProvider for GrantTurnServers<P> {
-    async fn acquire_capabilities(&self, requested: CapabilitiesWithTurn) -> CapabilitiesWithTurn {
-        CapabilitiesWithTurn {
-            capabilities: self.0.acquire_capabilities(requested.capabilities).await,
-            turn_servers: requested.turn_servers,
-        }
     }
 }

@@ -1,66 +1,54 @@
-//! The SDK's driver and handle with TURN added: channels, timers and a subscription around the
-//! [`Machine`].
+//! The client's task: it serves the widget, and subscribes to the credentials while it watches.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    future::pending,
-    ops::Not,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-};
+use std::{fmt, future::pending, sync::Arc, time::Duration};
 
 use matrix_sdk::{
     Room,
-    widget::{
-        Capabilities, CapabilitiesProvider, WidgetDriver, WidgetDriverHandle, WidgetSettings,
-    },
+    widget::{Capabilities, CapabilitiesProvider, WidgetDriver, WidgetSettings},
 };
-use tokio::{sync::Notify, time::sleep_until};
+use tokio::time::{sleep, sleep_until};
 use tracing::{Instrument, debug_span};
 
-#[allow(unused_imports, reason = "which one is used depends on the version of matrix-sdk")]
-use super::sdk::{Sending, SentAtOnce as _, SentOncePolled as _};
 use super::{
-    capability::{CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability},
-    machine::{Disposition, Machine},
-    message::{FROM_WIDGET, TO_WIDGET},
+    capability::{Account, TurnServerCapability},
+    handle::TurnWidgetDriverHandle,
+    link::{End, Link},
+    machine::Machine,
+    provider::{CapabilitiesWithTurn, TurnCapabilitiesProvider},
+    sdk,
 };
 use crate::{
-    clock::{Clock, Timestamp},
+    runtime::InRuntime,
     service::{TurnService, TurnStates},
     state::TurnState,
 };
+
+/// How long the SDK's driver has, once the last handle is dropped, to work off what the widget sent
+/// before: an event that ends a call, say. As long as the SDK gives any request of its own; beyond
+/// that, for instance behind a prompt that nobody answers any more, it would keep the room and its
+/// client alive for nobody.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 impl TurnServerCapability {
     /// A driver for one widget and the handle to talk to it, like
     /// [`WidgetDriver::new`](matrix_sdk::widget::WidgetDriver::new).
     ///
-    /// When the widget's page loads again, drop both and make new ones. With the old ones, a widget
-    /// that does not say `content_loaded` counts as one that watches, and its next
-    /// `watch_turn_servers` has no effect, as MSC3846 says: it gets credentials when they change.
+    /// When the widget's page loads again, drop both and make new ones. In a page that stays, where
+    /// the widget is a frame that loads again, you **must**: the SDK negotiates capabilities once
+    /// per driver, so a widget built on matrix-js-sdk would wait for the negotiation for ever.
     pub fn widget_driver(
         &self,
         settings: WidgetSettings,
     ) -> (TurnWidgetDriver, TurnWidgetDriverHandle) {
-        let Self { turn, empty_update_when_unavailable } = self.clone();
-        let machine = Machine::new(settings.widget_id(), empty_update_when_unavailable);
+        let Self { account, empty_update_when_unavailable } = self.clone();
+        let widget_id = settings.widget_id().to_owned();
+        let machine = Machine::new(&widget_id, empty_update_when_unavailable);
+        let link = Link::new(machine, account.clock());
         let (driver, handle) = WidgetDriver::new(settings);
-        let shared = Arc::new(Shared {
-            sdk: handle,
-            machine: Mutex::new(machine),
-            clock: turn.clock(),
-            closed: AtomicBool::new(false),
-            receiving: tokio::sync::Mutex::default(),
-            transmit: Notify::new(),
-            changed: Notify::new(),
-        });
-        let closing = CloseOnDrop(shared.clone());
-        (TurnWidgetDriver { driver, turn, closing }, TurnWidgetDriverHandle { shared })
+        (
+            TurnWidgetDriver { driver, account, widget_id, end: End::of(&link) },
+            TurnWidgetDriverHandle::new(handle, End::of(&link)),
+        )
     }
 }
 
@@ -69,218 +57,118 @@ impl TurnServerCapability {
 /// From [`TurnServerCapability::widget_driver`].
 pub struct TurnWidgetDriver {
     driver: WidgetDriver,
-    turn: TurnService,
-    closing: CloseOnDrop,
+    account: Account,
+    widget_id: String,
+    end: End,
 }
 
 impl TurnWidgetDriver {
     /// Serves the widget in a joined `room` until it is disconnected or a terminal error occurs,
     /// like [`WidgetDriver::run`](matrix_sdk::widget::WidgetDriver::run).
     ///
+    /// Dropping the last [handle](TurnWidgetDriverHandle) disconnects the widget. Its subscription
+    /// to the credentials is released at once. What it sent before is still worked off, for at most
+    /// 10 seconds; then this returns.
+    ///
     /// # Errors
     ///
-    /// As the SDK's: without saying why.
+    /// As the SDK's: without saying why. A widget that was disconnected is an error as well.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, like [`tokio::spawn`].
+    /// The future panics when it is polled outside of a tokio runtime, like [`tokio::spawn`].
     ///
     /// # Cancel safety
     ///
     /// Dropping the future disconnects the widget, and releases its subscription to the
     /// credentials. (A task of the SDK's, which waits for messages of the widget's, ends with the
-    /// last handle.)
+    /// last handle.) It may be dropped on any thread: `room` is dropped inside a runtime.
     #[allow(clippy::result_unit_err, reason = "it is the SDK's")]
-    pub async fn run(
+    pub fn run(
+        self,
+        room: Room,
+        capabilities_provider: impl TurnCapabilitiesProvider,
+    ) -> impl Future<Output = Result<(), ()>> + Send {
+        let runtime = self.account.runtime();
+        let running = Box::pin(self.run_in_runtime(room, capabilities_provider));
+        match runtime {
+            Some(runtime) => InRuntime::new(running, runtime),
+            None => InRuntime::current(running),
+        }
+    }
+
+    async fn run_in_runtime(
         self,
         room: Room,
         capabilities_provider: impl TurnCapabilitiesProvider,
     ) -> Result<(), ()> {
-        let Self { driver, turn, closing: CloseOnDrop(ref shared) } = self;
-        let provider = AskedOnce { shared: shared.clone(), provider: capabilities_provider };
-        let span = debug_span!("turn_widget_driver", room_id = %room.room_id());
-        tokio::select! {
-            result = driver.run(room, provider) => result,
-            never = shared.serve_turn(&turn).instrument(span) => match never {},
+        let Self { driver, account, widget_id, end } = self;
+        let turn = account.service(&room);
+        let span = debug_span!("turn_widget_driver", room_id = %room.room_id(), widget_id);
+        let provider = AskedOnce { link: end.link(), provider: capabilities_provider };
+        async {
+            tokio::select! {
+                result = driver.run(room, provider) => result,
+                () = async {
+                    serve_turn(&end, &turn).await;
+                    disconnect_sdk(&end);
+                    sleep(FAREWELL).await;
+                } => Err(()),
+            }
         }
+        .instrument(span)
+        .await
     }
 }
 
 impl fmt::Debug for TurnWidgetDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TurnWidgetDriver").field("turn", &self.turn).finish_non_exhaustive()
+        f.debug_struct("TurnWidgetDriver")
+            .field("account", &self.account)
+            .field("widget_id", &self.widget_id)
+            .finish_non_exhaustive()
     }
 }
 
-/// The SDK's [`WidgetDriverHandle`] with TURN added.
+/// The SDK's driver notices that its handle is gone when it next sends a message, which may be never.
+/// So it is given a last request: when it has worked off what came before, it fails to answer that.
 ///
-/// Clones talk to the same widget.
-#[derive(Clone)]
-pub struct TurnWidgetDriverHandle {
-    shared: Arc<Shared>,
-}
-
-impl TurnWidgetDriverHandle {
-    /// The next message for the widget, like
-    /// [`WidgetDriverHandle::recv`](matrix_sdk::widget::WidgetDriverHandle::recv). `None` once the
-    /// driver is no longer running.
-    ///
-    /// # Cancel safety
-    ///
-    /// May be dropped at any await without losing a message. If several are waiting, each message
-    /// goes to one of them.
-    pub async fn recv(&self) -> Option<String> {
-        self.shared.recv().await
-    }
-
-    /// Passes on a message of the widget's, like
-    /// [`WidgetDriverHandle::send`](matrix_sdk::widget::WidgetDriverHandle::send): at once, and
-    /// never waiting. `false` if the driver is no longer running.
-    ///
-    /// In matrix-sdk 0.18 that is an `async fn`, in 0.19 it is not. [`Sent`] is a future that is
-    /// ready, so that code written for either compiles.
-    pub fn send(&self, message: String) -> Sent {
-        Sent(self.shared.send(message))
+/// To be called by the task that runs the SDK's driver. Anywhere else, the driver could answer before
+/// the handle is dropped, and notice nothing.
+fn disconnect_sdk(link: &Link) {
+    let last_request = link.with_machine(|machine, _| machine.harmless_request());
+    if let (Some(handle), Some(request)) = (link.take_sdk_handle(), last_request) {
+        sdk::send(&handle, request);
     }
 }
 
-impl fmt::Debug for TurnWidgetDriverHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TurnWidgetDriverHandle").finish_non_exhaustive()
-    }
-}
-
-/// Whether [`TurnWidgetDriverHandle::send`] reached a running driver: a future that is ready.
-///
-/// The message is already sent; there is no need to await this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent(bool);
-
-impl Future for Sent {
-    type Output = bool;
-
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<bool> {
-        Poll::Ready(self.0)
-    }
-}
-
-impl Not for Sent {
-    type Output = bool;
-
-    fn not(self) -> bool {
-        !self.0
-    }
-}
-
-impl From<Sent> for bool {
-    fn from(Sent(sent): Sent) -> Self {
-        sent
-    }
-}
-
-/// What the driver and the handles share.
-struct Shared {
-    sdk: WidgetDriverHandle,
-    machine: Mutex<Machine>,
-    clock: Arc<dyn Clock>,
-    closed: AtomicBool,
-    /// One receiver at a time: matrix-sdk 0.19 has a lock within, and whoever waits for it must be
-    /// woken by our messages as well.
-    receiving: tokio::sync::Mutex<()>,
-    /// Wakes the receiver: the machine has a message for the widget.
-    transmit: Notify,
-    /// Wakes the driver: the machine may want credentials, or another timeout.
-    changed: Notify,
-}
-
-impl Shared {
-    fn with_machine<T>(&self, act: impl FnOnce(&mut Machine, Timestamp) -> T) -> T {
-        // Nothing that runs under the lock panics halfway through a change.
-        let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = act(&mut machine, self.clock.now());
-        if machine.has_transmit() {
-            self.transmit.notify_one();
+/// Provides the machine with time and credentials until there is no handle left.
+async fn serve_turn(link: &Link, turn: &TurnService) {
+    let mut states: Option<TurnStates> = None;
+    while !link.is_closed() {
+        let (wants_credentials, timeout) = link.with_machine(|machine, now| {
+            machine.handle_timeout(now);
+            (machine.wants_credentials(), machine.poll_timeout())
+        });
+        if !wants_credentials && states.take().is_some() {
+            link.with_machine(|machine, _| machine.on_unsubscribed());
         }
-        result
-    }
-
-    fn send(&self, message: String) -> bool {
-        if self.closed.load(Ordering::Acquire) {
-            return false;
+        if wants_credentials && states.is_none() {
+            states = Some(turn.subscribe());
         }
-        if FROM_WIDGET.are_in(&message) {
-            let disposition =
-                self.with_machine(|machine, now| machine.on_message_from_widget(now, &message));
-            self.changed.notify_one();
-            if disposition == Disposition::Consumed {
-                return true;
+
+        tokio::select! {
+            state = next_state(&mut states) => {
+                link.with_machine(|machine, now| machine.on_turn_state(now, state));
             }
-        }
-        Sending::new(self.sdk.send(message)).succeeded()
-    }
-
-    async fn recv(&self) -> Option<String> {
-        let _receiving = self.receiving.lock().await;
-        loop {
-            tokio::select! {
-                biased;
-                () = self.transmit.notified() => {
-                    if let Some(message) = self.poll_transmit() {
-                        return Some(message);
-                    }
+            () = async {
+                match timeout {
+                    Some(timeout) => sleep_until(timeout.into()).await,
+                    None => pending().await,
                 }
-                message = self.sdk.recv() => return match message {
-                    Some(message) if TO_WIDGET.are_in(&message) => {
-                        Some(self.with_machine(|machine, _| machine.on_message_to_widget(message)))
-                    }
-                    Some(message) => Some(message),
-                    None => self.poll_transmit(),
-                },
-            }
+            } => {}
+            () = link.changed.notified() => {}
         }
-    }
-
-    fn poll_transmit(&self) -> Option<String> {
-        let message = self.with_machine(Machine::poll_transmit);
-        if message.is_some() {
-            // An update has to be acknowledged in time.
-            self.changed.notify_one();
-        }
-        message
-    }
-
-    async fn serve_turn(&self, turn: &TurnService) -> Infallible {
-        let mut states: Option<TurnStates> = None;
-        loop {
-            let (wants_credentials, timeout) = self.with_machine(|machine, now| {
-                machine.handle_timeout(now);
-                (machine.wants_credentials(), machine.poll_timeout())
-            });
-            if !wants_credentials && states.take().is_some() {
-                self.with_machine(|machine, _| machine.on_unsubscribed());
-            }
-            if wants_credentials && states.is_none() {
-                states = Some(turn.subscribe());
-            }
-
-            tokio::select! {
-                state = next_state(&mut states) => {
-                    self.with_machine(|machine, now| machine.on_turn_state(now, state));
-                }
-                () = async {
-                    match timeout {
-                        Some(timeout) => sleep_until(timeout.into()).await,
-                        None => pending().await,
-                    }
-                } => {}
-                () = self.changed.notified() => {}
-            }
-        }
-    }
-
-    fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.with_machine(|machine, _| machine.close());
     }
 }
 
@@ -294,28 +182,19 @@ async fn next_state(states: &mut Option<TurnStates>) -> TurnState {
     }
 }
 
-/// The driver is gone, whether it ran or not.
-struct CloseOnDrop(Arc<Shared>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 /// Asks the client's provider for the SDK's capabilities and for TURN at once.
 struct AskedOnce<P> {
-    shared: Arc<Shared>,
+    link: Arc<Link>,
     provider: P,
 }
 
 impl<P: TurnCapabilitiesProvider> CapabilitiesProvider for AskedOnce<P> {
     async fn acquire_capabilities(&self, capabilities: Capabilities) -> Capabilities {
-        let turn_servers = self.shared.with_machine(|machine, _| machine.is_turn_requested());
+        let turn_servers = self.link.with_machine(|machine, _| machine.is_turn_requested());
         let requested = CapabilitiesWithTurn { capabilities, turn_servers };
         let granted = self.provider.acquire_capabilities(requested).await;
-        self.shared.with_machine(|machine, _| machine.on_decision(granted.turn_servers));
-        self.shared.changed.notify_one();
+        self.link.with_machine(|machine, _| machine.on_decision(granted.turn_servers));
+        self.link.changed.notify_one();
         granted.capabilities
     }
 }

@@ -6,10 +6,55 @@ use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::capability::API_VERSION;
 use crate::{
     credentials::TurnServer,
     unavailable::{Unavailable, WidgetMatrixError},
 };
+
+/// The actions of the widget API that concern us: those of MSC3846, and those of the SDK's that the
+/// machine follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// The SDK asks the widget which capabilities it requests.
+    Capabilities,
+    /// The widget's page has loaded.
+    ContentLoaded,
+    /// The SDK tells the widget which capabilities were requested and which were approved.
+    NotifyCapabilities,
+    /// The widget asks which versions of the widget API the client supports.
+    SupportedApiVersions,
+    /// The widget no longer wants credentials.
+    UnwatchTurnServers,
+    /// The widget is given credentials.
+    UpdateTurnServers,
+    /// The widget wants credentials from now on.
+    WatchTurnServers,
+}
+
+impl Action {
+    const ALL: [Self; 7] = [
+        Self::Capabilities,
+        Self::ContentLoaded,
+        Self::NotifyCapabilities,
+        Self::SupportedApiVersions,
+        Self::UnwatchTurnServers,
+        Self::UpdateTurnServers,
+        Self::WatchTurnServers,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Capabilities => "capabilities",
+            Self::ContentLoaded => "content_loaded",
+            Self::NotifyCapabilities => "notify_capabilities",
+            Self::SupportedApiVersions => "supported_api_versions",
+            Self::UnwatchTurnServers => "unwatch_turn_servers",
+            Self::UpdateTurnServers => "update_turn_servers",
+            Self::WatchTurnServers => "watch_turn_servers",
+        }
+    }
+}
 
 /// The fields that every message of the widget API has, and which tell whose it is.
 #[derive(Deserialize)]
@@ -23,7 +68,7 @@ pub(crate) struct Envelope<'m> {
     #[serde(default)]
     pub(crate) request_id: Option<Cow<'m, str>>,
     #[serde(borrow)]
-    pub(crate) action: Cow<'m, str>,
+    action: Cow<'m, str>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) data: Option<&'m RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -31,7 +76,7 @@ pub(crate) struct Envelope<'m> {
 }
 
 /// Who sent the request that a message is, or responds to.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Api {
     FromWidget,
@@ -50,34 +95,49 @@ impl<'m> Envelope<'m> {
         let is_object = message.trim_start().starts_with('{');
         is_object.then(|| serde_json::from_str(message).ok()).flatten()
     }
+
+    /// `None` for an action that does not concern us.
+    pub(crate) fn action(&self) -> Option<Action> {
+        Action::ALL.into_iter().find(|action| action.name() == self.action)
+    }
 }
 
 /// The largest message that is looked at; larger ones are not ours.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// Words of which one is in every message that concerns us. Nearly no other message has one, so it
-/// need not be parsed.
-pub(crate) struct Words(LazyLock<Option<AhoCorasick>>);
+/// Finds the names of some actions in a message. Nearly no other message has one, so it need not be
+/// parsed.
+pub(crate) struct Names(LazyLock<Option<AhoCorasick>>);
 
-impl Words {
+impl Names {
     pub(crate) fn are_in(&self, message: &str) -> bool {
-        message.len() <= MAX_BYTES && self.0.as_ref().is_none_or(|words| words.is_match(message))
+        message.len() <= MAX_BYTES && self.0.as_ref().is_none_or(|names| names.is_match(message))
     }
 }
 
-/// JSON can write any letter of a word like this, so a message with it is looked at.
-const ESCAPE: &str = "\\u00";
+fn search(actions: &[Action]) -> Option<AhoCorasick> {
+    /// JSON can write any letter of a name like this, so a message with it is looked at.
+    const ESCAPE: &str = "\\u00";
+
+    AhoCorasick::new(actions.iter().map(|action| action.name()).chain([ESCAPE])).ok()
+}
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
 /// `capabilities`.
-pub(crate) static FROM_WIDGET: Words = Words(LazyLock::new(|| {
-    AhoCorasick::new(["turn_servers", "content_loaded", "capabilities", ESCAPE]).ok()
+pub(crate) static FROM_WIDGET: Names = Names(LazyLock::new(|| {
+    search(&[
+        Action::WatchTurnServers,
+        Action::UnwatchTurnServers,
+        Action::UpdateTurnServers,
+        Action::ContentLoaded,
+        Action::Capabilities,
+    ])
 }));
 
-/// In messages to the widget: `capabilities` and `notify_capabilities`, and the response to
-/// `supported_api_versions`.
-pub(crate) static TO_WIDGET: Words =
-    Words(LazyLock::new(|| AhoCorasick::new(["capabilities", "supported_versions", ESCAPE]).ok()));
+/// In messages to the widget: those that negotiate, and the response to `supported_api_versions`.
+pub(crate) static TO_WIDGET: Names = Names(LazyLock::new(|| {
+    search(&[Action::Capabilities, Action::NotifyCapabilities, Action::SupportedApiVersions])
+}));
 
 /// The capabilities in a widget's response to `capabilities`.
 #[derive(Deserialize)]
@@ -97,9 +157,15 @@ pub(crate) struct NotifyCapabilities<'m> {
 
 /// The list in the response to `supported_api_versions`.
 #[derive(Deserialize)]
-pub(crate) struct SupportedVersions<'m> {
+struct SupportedVersions<'m> {
     #[serde(borrow)]
-    pub(crate) supported_versions: &'m RawValue,
+    supported_versions: &'m RawValue,
+}
+
+/// Adds the version of the widget API that has MSC3846 to a response to `supported_api_versions`.
+pub(crate) fn with_version_added(message: &str, response: &str) -> Option<String> {
+    let versions: SupportedVersions<'_> = serde_json::from_str(response).ok()?;
+    append_to_arrays(message, vec![(versions.supported_versions, vec![API_VERSION])])
 }
 
 /// Adds strings to arrays within `message`, unless they are there already. Everything else stays
@@ -138,11 +204,11 @@ fn respond(request: &str, response: &impl Serialize) -> Option<String> {
     Some([open, ",\"response\":", &response, "}"].concat())
 }
 
+#[derive(Serialize)]
+struct Nothing {}
+
 /// The response to a request that succeeded: nothing.
 pub(crate) fn success_response(request: &str) -> Option<String> {
-    #[derive(Serialize)]
-    struct Nothing {}
-
     respond(request, &Nothing {})
 }
 
@@ -172,22 +238,22 @@ pub(crate) fn unavailable_response(request: &str, why: &Unavailable) -> Option<S
     )
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a, D> {
+    api: Api,
+    widget_id: &'a str,
+    request_id: &'a str,
+    action: &'static str,
+    data: D,
+}
+
 /// The `update_turn_servers` request; with an empty list of URIs for no credentials.
 pub(crate) fn update_request(
     widget_id: &str,
     request_id: &str,
     server: Option<&TurnServer>,
 ) -> Option<String> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Request<'a> {
-        api: &'static str,
-        widget_id: &'a str,
-        request_id: &'a str,
-        action: &'static str,
-        data: Data<'a>,
-    }
-
     #[derive(Serialize)]
     struct Data<'a> {
         uris: &'a [String],
@@ -200,12 +266,19 @@ pub(crate) fn update_request(
         username: server.map_or("", TurnServer::username),
         password: server.map_or("", TurnServer::password),
     };
+    let action = Action::UpdateTurnServers.name();
+    serde_json::to_string(&Request { api: Api::ToWidget, widget_id, request_id, action, data }).ok()
+}
+
+/// A request in the widget's name which the SDK always answers, and which has no effect.
+pub(crate) fn harmless_request(widget_id: &str) -> Option<String> {
+    let action = Action::SupportedApiVersions.name();
     serde_json::to_string(&Request {
-        api: "toWidget",
+        api: Api::FromWidget,
         widget_id,
-        request_id,
-        action: "update_turn_servers",
-        data,
+        request_id: action,
+        action,
+        data: Nothing {},
     })
     .ok()
 }
@@ -216,13 +289,11 @@ mod tests {
 
     fn versions(message: &str) -> String {
         let response = Envelope::parse(message).unwrap().response.unwrap();
-        let SupportedVersions { supported_versions } =
-            serde_json::from_str(response.get()).unwrap();
-        append_to_arrays(message, vec![(supported_versions, vec!["new"])]).unwrap()
+        with_version_added(message, response.get()).unwrap()
     }
 
     #[test]
-    fn an_array_grows_and_the_rest_stays_to_the_byte() {
+    fn w02_the_list_grows_and_the_rest_stays_to_the_byte() {
         let message = |list: &str| {
             format!(
                 "{{ \"api\":\"fromWidget\",\"widgetId\":\"w\", \"x\" : [1.0e0, \"\\u00e9\"],\
@@ -230,18 +301,22 @@ mod tests {
                  \"response\":{{\"supported_versions\":{list}  ,\"y\":null}} }}\n"
             )
         };
-        assert_eq!(versions(&message("[]")), message("[\"new\"]"));
-        assert_eq!(versions(&message("[ ]")), message("[ \"new\"]"));
-        assert_eq!(versions(&message("[\"a\" ]")), message("[\"a\" ,\"new\"]"));
-        assert_eq!(versions(&message("[\"n\\u0065w\"]")), message("[\"n\\u0065w\"]"));
+        assert_eq!(versions(&message("[]")), message("[\"town.robin.msc3846\"]"));
+        assert_eq!(versions(&message("[ ]")), message("[ \"town.robin.msc3846\"]"));
+        assert_eq!(versions(&message("[\"a\" ]")), message("[\"a\" ,\"town.robin.msc3846\"]"));
+        assert_eq!(
+            versions(&message("[\"t\\u006fwn.robin.msc3846\"]")),
+            message("[\"t\\u006fwn.robin.msc3846\"]")
+        );
     }
 
     #[test]
-    fn a_word_is_found_however_it_is_written() {
+    fn a_name_is_found_however_it_is_written() {
         assert!(FROM_WIDGET.are_in("watch_turn_servers"));
         assert!(FROM_WIDGET.are_in("watch_t\\u0075rn_servers"));
         assert!(!FROM_WIDGET.are_in("watch_birds"));
         assert!(TO_WIDGET.are_in("notify_capabilities"));
+        assert!(TO_WIDGET.are_in("supported_api_versions"));
         assert!(!TO_WIDGET.are_in("send_event"));
     }
 
@@ -253,5 +328,18 @@ mod tests {
             success_response(message).unwrap(),
             r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a","response":{}}"#
         );
+    }
+
+    #[test]
+    fn an_action_is_told_by_its_name_however_it_is_written() {
+        let action = |name: &str| {
+            let message = format!(r#"{{"api":"toWidget","widgetId":"w","action":"{name}"}}"#);
+            Envelope::parse(&message).unwrap().action()
+        };
+        for known in Action::ALL {
+            assert_eq!(action(known.name()), Some(known));
+            assert_eq!(action(&known.name().replace('c', "\\u0063")), Some(known));
+        }
+        assert_eq!(action("send_event"), None);
     }
 }

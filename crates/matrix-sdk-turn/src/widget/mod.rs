@@ -5,23 +5,38 @@
 //! [`WidgetDriverHandle`](matrix_sdk::widget::WidgetDriverHandle), which they wrap. What has nothing
 //! to do with TURN passes through them unchanged, in order, without another task in between.
 //!
+//! # When a page loads again
+//!
+//! Where the whole page goes, its driver and handle go with it, and a new page gets new ones. In a
+//! page that stays, a widget whose own page loads again **must** get a new driver too. The SDK
+//! negotiates capabilities once per driver, so a widget built on matrix-js-sdk would wait for the
+//! negotiation for ever.
+//!
+//! A widget that does not wait for that may keep its driver. It goes on being sent updates, and once
+//! it has said `content_loaded`, its next `watch_turn_servers` is answered with the current
+//! credentials as well.
+//!
 //! # Limits
 //!
 //! A widget is somebody else's program. Whatever it sends, at most this much is held for it:
 //! 15 `watch_turn_servers` requests that are not answered yet, 64 responses that the client has not
 //! received yet and then those to the 15, and one update. Requests beyond that are dropped, with a
-//! warning in the log. A message of more than 64 KiB is not looked at: it goes to the SDK, which
-//! refuses what it does not know.
+//! warning in the log for each burst of them. A message of more than 64 KiB is not looked at: it
+//! goes to the SDK, which refuses what it does not know. Messages of the SDK's and ours take
+//! turns, so that neither holds up the other.
 
 mod capability;
 mod driver;
+mod handle;
+mod link;
 mod machine;
 mod message;
+mod provider;
 mod sdk;
 
 pub use self::{
-    capability::{
-        CapabilitiesWithTurn, GrantTurnServers, TurnCapabilitiesProvider, TurnServerCapability,
-    },
-    driver::{Sent, TurnWidgetDriver, TurnWidgetDriverHandle},
+    capability::TurnServerCapability,
+    driver::TurnWidgetDriver,
+    handle::{Sent, TurnWidgetDriverHandle},
+    provider::{CapabilitiesWithTurn, DenyTurnServers, GrantTurnServers, TurnCapabilitiesProvider},
 };

@@ -1,22 +1,22 @@
 //! What differs between the versions of matrix-sdk that are supported.
 
 use futures_util::FutureExt;
+use matrix_sdk::widget::WidgetDriverHandle;
+
+/// Passes a message of the widget's to the SDK. `false` if its driver is no longer running.
+pub(super) fn send(handle: &WidgetDriverHandle, message: String) -> bool {
+    Sending(Some(handle.send(message))).succeeded()
+}
 
 /// What `WidgetDriverHandle::send` returns: up to 0.18 a future of whether the driver is still
 /// running, from 0.19 on just that. Either way the message is sent without waiting.
 ///
 /// Which of the two traits has the method for `Sending<T>` is found by the compiler: it prefers the
 /// one that needs no reference to it.
-pub(super) struct Sending<T>(Option<T>);
-
-impl<T> Sending<T> {
-    pub(super) fn new(returned: T) -> Self {
-        Self(Some(returned))
-    }
-}
+struct Sending<T>(Option<T>);
 
 #[allow(dead_code, reason = "with matrix-sdk 0.18")]
-pub(super) trait SentAtOnce {
+trait SentAtOnce {
     fn succeeded(self) -> bool;
 }
 
@@ -27,7 +27,7 @@ impl SentAtOnce for Sending<bool> {
 }
 
 #[allow(dead_code, reason = "with matrix-sdk 0.19")]
-pub(super) trait SentOncePolled {
+trait SentOncePolled {
     fn succeeded(self) -> bool;
 }
 
@@ -45,8 +45,8 @@ mod tests {
     #[test]
     fn either_return_type_is_understood() {
         for sent in [true, false] {
-            assert_eq!(Sending::new(sent).succeeded(), sent);
-            assert_eq!(Sending::new(async move { sent }).succeeded(), sent);
+            assert_eq!(Sending(Some(sent)).succeeded(), sent);
+            assert_eq!(Sending(Some(async move { sent })).succeeded(), sent);
         }
     }
 }

@@ -1,100 +1,35 @@
-//! W1: what is not ours passes byte for byte and in order, both ways. Told by comparison: a bare
-//! driver of the SDK's and one of ours are given the same messages, and must give the same back.
+//! W1: what is not ours passes byte for byte and in order, both ways.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::{sync::Arc, time::Duration};
 
-use std::time::Duration;
-
-use futures::{FutureExt, future::BoxFuture};
-use matrix_sdk::{
-    Room,
-    widget::{WidgetDriver, WidgetDriverHandle},
-};
-use matrix_sdk_turn::{TurnServerCapability, TurnService, TurnWidgetDriverHandle};
 use proptest::{
     collection::{btree_map, vec},
     prelude::*,
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
-use tests::{
-    homeserver::Homeserver,
-    source::scripted,
-    widget::{PlainProvider, WIDGET_ID, settings},
-};
+use tests::widget::WIDGET_ID;
 use tokio::time::timeout;
 
-/// What the SDK's handle and ours have in common.
-trait Handle: Send + Sync {
-    fn recv(&self) -> BoxFuture<'_, Option<String>>;
-    fn send(&self, message: String) -> BoxFuture<'_, ()>;
-}
-
-/// What the SDK's `send` returns: with matrix-sdk 0.18 a future, with 0.19 a `bool`. Neither waits.
-struct Sending<T>(Option<T>);
-
-#[allow(dead_code, reason = "with matrix-sdk 0.18")]
-trait SentAtOnce {
-    fn finish(self);
-}
-
-impl SentAtOnce for Sending<bool> {
-    fn finish(self) {
-        assert_eq!(self.0, Some(true));
-    }
-}
-
-#[allow(dead_code, reason = "with matrix-sdk 0.19")]
-trait SentOncePolled {
-    fn finish(self);
-}
-
-impl<F: Future<Output = bool>> SentOncePolled for &mut Sending<F> {
-    fn finish(self) {
-        assert_eq!(self.0.take().and_then(FutureExt::now_or_never), Some(true));
-    }
-}
-
-impl Handle for WidgetDriverHandle {
-    fn recv(&self) -> BoxFuture<'_, Option<String>> {
-        Box::pin(WidgetDriverHandle::recv(self))
-    }
-
-    fn send(&self, message: String) -> BoxFuture<'_, ()> {
-        Sending(Some(WidgetDriverHandle::send(self, message))).finish();
-        Box::pin(std::future::ready(()))
-    }
-}
-
-impl Handle for TurnWidgetDriverHandle {
-    fn recv(&self) -> BoxFuture<'_, Option<String>> {
-        Box::pin(TurnWidgetDriverHandle::recv(self))
-    }
-
-    fn send(&self, message: String) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            TurnWidgetDriverHandle::send(self, message).await;
-        })
-    }
-}
+use super::{Driver, Handle, Setup, request};
 
 const SENTINEL: &str = "org.example.sentinel";
 
 /// Loads the page, and requests a capability that both drivers know.
 async fn negotiate(handle: &dyn Handle) -> Vec<String> {
     let mut received = Vec::new();
-    handle.send(request("content_loaded")).await;
+    assert!(handle.send(request("content_loaded")));
     while received.len() < 3 {
         let message = receive(handle).await;
         let mut parsed: Value = serde_json::from_str(&message).unwrap();
         match parsed["action"].as_str() {
             Some("capabilities") => {
                 parsed["response"] = json!({ "capabilities": ["io.element.requires_client"] });
-                handle.send(parsed.to_string()).await;
+                assert!(handle.send(parsed.to_string()));
             }
             Some("notify_capabilities") => {
                 parsed["response"] = json!({});
-                handle.send(parsed.to_string()).await;
+                assert!(handle.send(parsed.to_string()));
             }
             _ => {}
         }
@@ -107,17 +42,6 @@ async fn receive(handle: &dyn Handle) -> String {
     timeout(Duration::from_secs(60), handle.recv()).await.expect("no message is lost").unwrap()
 }
 
-fn request(action: &str) -> String {
-    json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": action,
-        "action": action,
-        "data": {},
-    })
-    .to_string()
-}
-
 /// Everything a widget that sends `messages` receives, up to the response to the last of them.
 async fn exchange(handle: &dyn Handle, negotiates: bool, messages: &[String]) -> Vec<String> {
     let mut received = match negotiates {
@@ -125,7 +49,7 @@ async fn exchange(handle: &dyn Handle, negotiates: bool, messages: &[String]) ->
         false => Vec::new(),
     };
     for message in messages.iter().cloned().chain([request(SENTINEL)]) {
-        handle.send(message).await;
+        assert!(handle.send(message));
     }
 
     while received.last().is_none_or(|message| !message.contains(SENTINEL)) {
@@ -204,45 +128,39 @@ fn message() -> impl Strategy<Value = String> {
     ]
 }
 
-struct Drivers {
-    _homeserver: Homeserver,
-    room: Room,
-    turn: TurnService,
+/// Everything a widget that sends `messages` to this driver receives.
+async fn play(
+    setup: &Setup,
+    (driver, handle): (Driver, Arc<dyn Handle>),
+    negotiates: bool,
+    messages: &[String],
+) -> Vec<String> {
+    let running = tokio::spawn(driver.run(setup.room.clone()));
+    let received = exchange(&*handle, negotiates, messages).await;
+    running.abort();
+    received
 }
 
-impl Drivers {
-    async fn start() -> Self {
-        let homeserver = Homeserver::start().await;
-        let room = homeserver.room().await;
-        let turn = TurnService::builder(scripted().0).build();
-        Self { _homeserver: homeserver, room, turn }
-    }
-
-    async fn compare(&self, negotiates: bool, messages: &[String]) -> (Vec<String>, Vec<String>) {
-        let (bare, bare_handle) = WidgetDriver::new(settings());
-        let (ours, our_handle) =
-            TurnServerCapability::new(self.turn.clone()).widget_driver(settings());
-        let bare = tokio::spawn(bare.run(self.room.clone(), PlainProvider));
-        let ours = tokio::spawn(ours.run(self.room.clone(), PlainProvider));
-        let exchanged = tokio::join!(
-            exchange(&bare_handle, negotiates, messages),
-            exchange(&our_handle, negotiates, messages)
-        );
-        bare.abort();
-        ours.abort();
-        exchanged
-    }
+async fn compare(
+    setup: &Setup,
+    negotiates: bool,
+    messages: &[String],
+) -> (Vec<String>, Vec<String>) {
+    tokio::join!(
+        play(setup, setup.bare(), negotiates, messages),
+        play(setup, setup.ours(), negotiates, messages)
+    )
 }
 
 #[test]
 fn w01_what_is_not_ours_passes_byte_for_byte_and_in_order() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let drivers = runtime.block_on(Drivers::start());
+    let setup = runtime.block_on(Setup::start());
     let mut runner =
         TestRunner::new(Config { cases: 512, failure_persistence: None, ..Config::default() });
     runner
         .run(&(any::<bool>(), vec(message(), 0..12)), |(negotiates, messages)| {
-            let (bare, ours) = runtime.block_on(drivers.compare(negotiates, &messages));
+            let (bare, ours) = runtime.block_on(compare(&setup, negotiates, &messages));
             prop_assert_eq!(bare, ours);
             Ok(())
         })
@@ -252,8 +170,8 @@ fn w01_what_is_not_ours_passes_byte_for_byte_and_in_order() {
 #[test]
 fn w01_the_comparison_sees_a_difference() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let drivers = runtime.block_on(Drivers::start());
+    let setup = runtime.block_on(Setup::start());
     let messages = [request("supported_api_versions")];
-    let (bare, ours) = runtime.block_on(drivers.compare(false, &messages));
+    let (bare, ours) = runtime.block_on(compare(&setup, false, &messages));
     assert_ne!(bare, ours);
 }

@@ -1,0 +1,190 @@
+//! The client's end: messages from the widget go in, messages to it come out.
+
+use std::{
+    fmt,
+    ops::Not,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::FutureExt;
+use matrix_sdk::widget::WidgetDriverHandle;
+use tokio::sync::Mutex;
+
+use super::{
+    link::End,
+    machine::{Disposition, Machine},
+    message::{FROM_WIDGET, TO_WIDGET},
+    sdk,
+};
+
+/// The SDK's [`WidgetDriverHandle`] with TURN added.
+///
+/// Clones talk to the same widget. Dropping the last of them disconnects the widget: its
+/// subscription to the credentials is released at once, and
+/// [`TurnWidgetDriver::run`](crate::TurnWidgetDriver::run) returns.
+#[derive(Clone)]
+pub struct TurnWidgetDriverHandle {
+    inner: Arc<Inner>,
+}
+
+impl TurnWidgetDriverHandle {
+    pub(super) fn new(sdk: WidgetDriverHandle, end: End) -> Self {
+        Self { inner: Arc::new(Inner { sdk: Some(sdk), receiving: Mutex::default(), end }) }
+    }
+
+    /// The next message for the widget, like
+    /// [`WidgetDriverHandle::recv`](matrix_sdk::widget::WidgetDriverHandle::recv). `None` once the
+    /// driver is no longer running.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be dropped at any await without losing a message. If several are waiting, each message
+    /// goes to one of them.
+    pub async fn recv(&self) -> Option<String> {
+        self.inner.recv().await
+    }
+
+    /// Passes on a message of the widget's, like
+    /// [`WidgetDriverHandle::send`](matrix_sdk::widget::WidgetDriverHandle::send): at once, and
+    /// never waiting. `false` if the driver is no longer running.
+    ///
+    /// In matrix-sdk 0.18 that is an `async fn`, in 0.19 it is not. [`Sent`] is a future that is
+    /// ready, so that code written for either compiles.
+    pub fn send(&self, message: String) -> Sent {
+        Sent(self.inner.send(message))
+    }
+}
+
+impl fmt::Debug for TurnWidgetDriverHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TurnWidgetDriverHandle").finish_non_exhaustive()
+    }
+}
+
+/// Whether [`TurnWidgetDriverHandle::send`] reached a running driver: a future that is ready.
+///
+/// The message is already sent; there is no need to await this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent(bool);
+
+impl Future for Sent {
+    type Output = bool;
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<bool> {
+        Poll::Ready(self.0)
+    }
+}
+
+impl Not for Sent {
+    type Output = bool;
+
+    fn not(self) -> bool {
+        !self.0
+    }
+}
+
+impl From<Sent> for bool {
+    fn from(Sent(sent): Sent) -> Self {
+        sent
+    }
+}
+
+/// Whose message was received last.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Received {
+    Ours,
+    #[default]
+    TheSdks,
+}
+
+/// What the clones of a handle share, and the driver does not: when the last clone is dropped, the
+/// SDK's handle is to be dropped as well.
+struct Inner {
+    /// There until `drop` hands it over.
+    sdk: Option<WidgetDriverHandle>,
+    /// One receiver at a time: matrix-sdk 0.19 has a lock within, and whoever waits for it must be
+    /// woken by our messages as well.
+    receiving: Mutex<Received>,
+    end: End,
+}
+
+impl Inner {
+    fn send(&self, message: String) -> bool {
+        if self.end.is_closed() {
+            return false;
+        }
+        if FROM_WIDGET.are_in(&message) {
+            let disposition =
+                self.end.with_machine(|machine, now| machine.on_message_from_widget(now, &message));
+            self.end.changed.notify_one();
+            if disposition == Disposition::Consumed {
+                return true;
+            }
+        }
+        self.send_to_sdk(message)
+    }
+
+    fn send_to_sdk(&self, message: String) -> bool {
+        self.sdk.as_ref().is_some_and(|handle| sdk::send(handle, message))
+    }
+
+    async fn recv_from_sdk(&self) -> Option<String> {
+        self.sdk.as_ref()?.recv().await
+    }
+
+    async fn recv(&self) -> Option<String> {
+        let mut last = self.receiving.lock().await;
+        // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
+        if *last == Received::Ours
+            && let Some(message) = self.recv_from_sdk().now_or_never()
+        {
+            *last = Received::TheSdks;
+            return self.on_sdk_message(message);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.end.transmit.notified() => {
+                    if let Some(message) = self.poll_transmit() {
+                        *last = Received::Ours;
+                        return Some(message);
+                    }
+                }
+                message = self.recv_from_sdk() => {
+                    *last = Received::TheSdks;
+                    return self.on_sdk_message(message);
+                }
+            }
+        }
+    }
+
+    /// A message of the SDK's; or, once its driver is gone, what is left of ours.
+    fn on_sdk_message(&self, message: Option<String>) -> Option<String> {
+        match message {
+            Some(message) if TO_WIDGET.are_in(&message) => {
+                Some(self.end.with_machine(|machine, _| machine.on_message_to_widget(message)))
+            }
+            Some(message) => Some(message),
+            None => self.poll_transmit(),
+        }
+    }
+
+    fn poll_transmit(&self) -> Option<String> {
+        let message = self.end.with_machine(Machine::poll_transmit);
+        if message.is_some() {
+            // An update has to be acknowledged in time.
+            self.end.changed.notify_one();
+        }
+        message
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(sdk) = self.sdk.take() {
+            self.end.hand_over(sdk);
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! What a widget is told of TURN, and when: rules without I/O, clock or await.
+//!
+//! Messages and credential states go in; [`Machine::poll_transmit`] gives the messages that go to
+//! the widget, [`Machine::wants_credentials`] whether states are needed, and
+//! [`Machine::poll_timeout`] when to call [`Machine::handle_timeout`].
+
+mod delivery;
+mod negotiation;
+mod responses;
+mod watch;
+
+use std::time::Instant;
+
+use tracing::{debug, warn};
+
+use self::{
+    delivery::{Delivery, Update},
+    negotiation::Negotiation,
+    responses::Responses,
+    watch::Watch,
+};
+use super::message::{
+    Action, Api, Envelope, error_response, harmless_request, success_response, with_version_added,
+};
+use crate::{clock::Timestamp, state::TurnState};
+
+/// What to do with a message from the widget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// It was not for us, or not only.
+    PassOn,
+    /// It was for us, and the SDK must not see it.
+    Consumed,
+}
+
+/// The state of one widget.
+pub(crate) struct Machine {
+    widget_id: String,
+    /// A page said that it has loaded, and did not ask to watch yet.
+    has_new_page: bool,
+    negotiation: Negotiation,
+    /// The newest state since somebody wants them.
+    newest: Option<TurnState>,
+    watch: Watch,
+    delivery: Delivery,
+    responses: Responses,
+}
+
+impl Machine {
+    pub(crate) fn new(widget_id: &str, empty_update_when_unavailable: bool) -> Self {
+        Self {
+            widget_id: widget_id.to_owned(),
+            has_new_page: false,
+            negotiation: Negotiation::NotYet,
+            newest: None,
+            watch: Watch::No,
+            delivery: Delivery::new(empty_update_when_unavailable),
+            responses: Responses::default(),
+        }
+    }
+
+    /// A message on its way from the SDK to the widget. Returns it, with TURN added where the SDK
+    /// says what it supports and what was granted.
+    pub(crate) fn on_message_to_widget(&mut self, message: String) -> String {
+        self.with_turn_added(&message).unwrap_or(message)
+    }
+
+    fn with_turn_added(&mut self, message: &str) -> Option<String> {
+        let envelope = Envelope::parse(message)?;
+        if envelope.widget_id != self.widget_id {
+            return None;
+        }
+        match (envelope.api, envelope.action()?) {
+            (Api::ToWidget, Action::Capabilities) => {
+                self.negotiation.asked(envelope.request_id?.into_owned());
+                None
+            }
+            (Api::ToWidget, Action::NotifyCapabilities) => {
+                self.negotiation.amend(message, envelope.data?.get())
+            }
+            (Api::FromWidget, Action::SupportedApiVersions) => {
+                with_version_added(message, envelope.response?.get())
+            }
+            _ => None,
+        }
+    }
+
+    /// A message that the widget sent.
+    pub(crate) fn on_message_from_widget(&mut self, now: Timestamp, message: &str) -> Disposition {
+        let Some(envelope) = Envelope::parse(message) else { return Disposition::PassOn };
+        let Some(action) = envelope.action() else { return Disposition::PassOn };
+        if envelope.widget_id != self.widget_id {
+            return Disposition::PassOn;
+        }
+        let request_id = envelope.request_id.as_deref();
+        match (envelope.api, action, envelope.response) {
+            (Api::FromWidget, Action::WatchTurnServers, None) => {
+                self.on_request(now, message, Self::watch);
+                Disposition::Consumed
+            }
+            (Api::FromWidget, Action::UnwatchTurnServers, None) => {
+                self.on_request(now, message, Self::unwatch);
+                Disposition::Consumed
+            }
+            (Api::ToWidget, Action::UpdateTurnServers, Some(_)) => {
+                self.delivery.acknowledged(request_id);
+                Disposition::Consumed
+            }
+            (Api::FromWidget, Action::ContentLoaded, None) => {
+                self.has_new_page = true;
+                Disposition::PassOn
+            }
+            (Api::ToWidget, Action::Capabilities, Some(response)) => {
+                if envelope.data.is_some() {
+                    self.negotiation.answered(request_id, response.get());
+                }
+                Disposition::PassOn
+            }
+            _ => Disposition::PassOn,
+        }
+    }
+
+    /// The SDK has the provider asked for its decision. Returns whether TURN is part of it.
+    pub(crate) fn is_turn_requested(&self) -> bool {
+        self.negotiation.is_turn_requested()
+    }
+
+    /// The provider decided.
+    pub(crate) fn on_decision(&mut self, granted: bool) {
+        let Some(granted) = self.negotiation.decide(granted) else { return };
+        debug!(widget_id = self.widget_id, granted, "decided on TURN for the widget");
+        if !granted {
+            self.watch.stop(&mut self.responses);
+        }
+    }
+
+    fn on_request(&mut self, now: Timestamp, request: &str, serve: fn(&mut Self, Timestamp, &str)) {
+        if self.responses.is_full() {
+            if self.responses.note_dropped() {
+                let widget_id = &self.widget_id;
+                warn!(widget_id, "dropping TURN requests: the widget's responses are not received");
+            }
+            return;
+        }
+        match self.negotiation.permission() {
+            Ok(()) => serve(self, now, request),
+            Err(refusal) => self.responses.extend(error_response(request, &refusal.message())),
+        }
+    }
+
+    fn watch(&mut self, now: Timestamp, request: &str) {
+        if std::mem::take(&mut self.has_new_page) {
+            self.watch.start_over();
+            self.delivery.start_over();
+        }
+        self.watch.request(now, request, &mut self.responses);
+        self.settle(now);
+    }
+
+    fn unwatch(&mut self, _now: Timestamp, request: &str) {
+        self.watch.stop(&mut self.responses);
+        self.responses.extend(success_response(request));
+    }
+
+    /// Whether [`Self::on_turn_state`] is to be called.
+    pub(crate) fn wants_credentials(&self) -> bool {
+        !matches!(self.watch, Watch::No)
+    }
+
+    /// States do not come any more, so the last one says nothing about now.
+    pub(crate) fn on_unsubscribed(&mut self) {
+        self.newest = None;
+    }
+
+    /// The credentials changed, or their first state is known.
+    pub(crate) fn on_turn_state(&mut self, now: Timestamp, state: TurnState) {
+        self.newest = Some(state);
+        self.settle(now);
+    }
+
+    /// Answers the requests that are pending, if the outcome is known.
+    fn settle(&mut self, now: Timestamp) {
+        match &self.newest {
+            None => {}
+            // The next state is on its way, and says so.
+            Some(TurnState::Available(server)) if server.is_expired(now) => {}
+            Some(TurnState::Unavailable(why)) if !why.reason().is_transient() => {
+                self.watch.fail(why, &mut self.responses);
+            }
+            Some(_) => self.watch.start(&mut self.responses),
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.watch.poll_timeout().into_iter().chain(self.delivery.poll_timeout()).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        self.watch.handle_timeout(now, &mut self.responses);
+        if self.delivery.handle_timeout(now)
+            && let Watch::Yes { last_update } = &mut self.watch
+        {
+            last_update.timed_out();
+        }
+    }
+
+    fn due_update(&self, now: Timestamp) -> Option<Update> {
+        let Watch::Yes { last_update } = &self.watch else { return None };
+        self.delivery.due(now, self.newest.as_ref(), last_update)
+    }
+
+    /// Whether [`Self::poll_transmit`] has something.
+    pub(crate) fn has_transmit(&self, now: Timestamp) -> bool {
+        !self.responses.is_empty() || self.due_update(now).is_some()
+    }
+
+    /// The next message to the widget. Counts as sent.
+    pub(crate) fn poll_transmit(&mut self, now: Timestamp) -> Option<String> {
+        if let Some(response) = self.responses.pop() {
+            return Some(response);
+        }
+        let update = self.due_update(now)?;
+        let Watch::Yes { last_update } = &mut self.watch else { return None };
+        self.delivery.send(now, &self.widget_id, update, last_update)
+    }
+
+    /// A request in the widget's name which the SDK always answers, and which has no effect.
+    pub(crate) fn harmless_request(&self) -> Option<String> {
+        harmless_request(&self.widget_id)
+    }
+
+    /// The driver or the handles are gone: responses still go out, credentials do not.
+    pub(crate) fn close(&mut self) {
+        self.watch.stop(&mut self.responses);
+        self.newest = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::{super::capability::TURN_SERVERS, *};
+    use crate::{
+        clock::Deadline,
+        credentials::TurnServer,
+        unavailable::{Unavailable, UnavailableReason},
+    };
+
+    const WATCH: &str = "watch_turn_servers";
+    const UPDATE: &str = "update_turn_servers";
+
+    fn to_widget(action: &str) -> Value {
+        json!({
+            "api": "toWidget",
+            "widgetId": "w",
+            "requestId": format!("sdk-{action}"),
+            "action": action,
+            "data": {},
+        })
+    }
+
+    fn from_widget(machine: &mut Machine, action: &str) -> Disposition {
+        let request = json!({
+            "api": "fromWidget",
+            "widgetId": "w",
+            "requestId": "1",
+            "action": action,
+            "data": {},
+        });
+        machine.on_message_from_widget(Timestamp::now(), &request.to_string())
+    }
+
+    fn respond(machine: &mut Machine, mut request: Value, response: Value) -> Disposition {
+        request["response"] = response;
+        machine.on_message_from_widget(Timestamp::now(), &request.to_string())
+    }
+
+    fn negotiate(machine: &mut Machine, capabilities: &[&str], granted: bool) {
+        let request = to_widget("capabilities");
+        assert_eq!(machine.on_message_to_widget(request.to_string()), request.to_string());
+        let disposition = respond(machine, request, json!({ "capabilities": capabilities }));
+        assert_eq!(disposition, Disposition::PassOn);
+        machine.on_decision(granted);
+    }
+
+    fn granted() -> Machine {
+        let mut machine = Machine::new("w", false);
+        negotiate(&mut machine, &[TURN_SERVERS[0]], true);
+        machine
+    }
+
+    fn server() -> TurnServer {
+        TurnServer::new(vec!["turn:a".to_owned()], "u", "p")
+    }
+
+    /// A machine whose widget watches, and did not acknowledge its first update yet.
+    fn watching() -> Machine {
+        let mut machine = granted();
+        from_widget(&mut machine, WATCH);
+        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
+        expect(&mut machine, WATCH);
+        expect(&mut machine, UPDATE);
+        machine
+    }
+
+    fn poll(machine: &mut Machine) -> Option<String> {
+        machine.poll_transmit(Timestamp::now())
+    }
+
+    fn expect(machine: &mut Machine, words: &str) {
+        let message = poll(machine).unwrap();
+        assert!(message.contains(words), "{message}");
+    }
+
+    #[test]
+    fn w07_a_state_that_expired_on_the_way_is_no_outcome() {
+        let mut machine = granted();
+        from_widget(&mut machine, WATCH);
+
+        let now = Timestamp::now();
+        let expired = server().expiring(Some(Deadline::after(now, std::time::Duration::ZERO)));
+        machine.on_turn_state(now, TurnState::Available(expired));
+        assert_eq!(poll(&mut machine), None);
+
+        let why = Unavailable::new(UnavailableReason::Expired);
+        machine.on_turn_state(now, TurnState::Unavailable(why));
+        expect(&mut machine, "\"response\":{}");
+    }
+
+    #[test]
+    fn w08_the_response_goes_out_before_the_first_update() {
+        let mut machine = granted();
+        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
+        from_widget(&mut machine, WATCH);
+        expect(&mut machine, "\"response\":{}");
+        expect(&mut machine, UPDATE);
+    }
+
+    #[test]
+    fn w11_an_acknowledgement_is_not_the_sdks_to_see() {
+        let mut machine = watching();
+        for request_id in ["of another", "town.robin.msc3846.1"] {
+            let mut update = to_widget(UPDATE);
+            update["requestId"] = json!(request_id);
+            let error = json!({ "error": { "message": "no such action" } });
+            assert_eq!(respond(&mut machine, update, error), Disposition::Consumed);
+        }
+        assert_eq!(machine.poll_timeout(), None, "an error acknowledges it too");
+    }
+
+    #[test]
+    fn w14_a_page_that_loads_again_is_given_the_credentials_when_it_watches() {
+        let mut machine = watching();
+        assert_eq!(from_widget(&mut machine, "content_loaded"), Disposition::PassOn);
+        assert!(machine.wants_credentials());
+        assert_eq!(poll(&mut machine), None, "the old page's update is still in flight");
+
+        from_widget(&mut machine, WATCH);
+        expect(&mut machine, "\"response\":{}");
+        expect(&mut machine, UPDATE);
+        from_widget(&mut machine, WATCH);
+        expect(&mut machine, "\"response\":{}");
+        assert_eq!(poll(&mut machine), None, "only its first watch has that effect");
+    }
+
+    #[test]
+    fn w14_a_page_that_loads_again_before_the_first_outcome_is_given_one_update() {
+        let mut machine = granted();
+        from_widget(&mut machine, WATCH);
+        from_widget(&mut machine, "content_loaded");
+        from_widget(&mut machine, WATCH);
+        assert_eq!(poll(&mut machine), None);
+
+        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
+        for words in [WATCH, WATCH, UPDATE] {
+            expect(&mut machine, words);
+        }
+        from_widget(&mut machine, WATCH);
+        expect(&mut machine, "\"response\":{}");
+        assert_eq!(poll(&mut machine), None);
+    }
+
+    #[test]
+    fn w15_negotiating_again_without_turn_stops_watching() {
+        for (capabilities, granted) in [(&[][..], true), (&[TURN_SERVERS[0]][..], false)] {
+            let mut machine = watching();
+            assert!(machine.wants_credentials());
+            negotiate(&mut machine, capabilities, granted);
+
+            assert!(!machine.wants_credentials());
+            from_widget(&mut machine, WATCH);
+            expect(&mut machine, "Not allowed");
+        }
+    }
+
+    #[test]
+    fn w15_negotiating_again_with_turn_goes_on_watching() {
+        let mut machine = watching();
+        negotiate(&mut machine, &[TURN_SERVERS[1]], true);
+        assert!(machine.wants_credentials());
+    }
+
+    #[test]
+    fn w16_another_widgets_messages_are_passed_on_and_not_acted_on() {
+        let mut machine = watching();
+        for action in ["unwatch_turn_servers", "content_loaded"] {
+            let request = json!({
+                "api": "fromWidget",
+                "widgetId": "another",
+                "requestId": "1",
+                "action": action,
+                "data": {},
+            });
+            let disposition =
+                machine.on_message_from_widget(Timestamp::now(), &request.to_string());
+            assert_eq!(disposition, Disposition::PassOn);
+            assert!(machine.wants_credentials() && !machine.has_new_page);
+        }
+    }
+
+    #[test]
+    fn w20_once_it_is_closed_no_credentials_go_out() {
+        let mut machine = granted();
+        from_widget(&mut machine, WATCH);
+        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
+        machine.close();
+        assert!(!machine.wants_credentials());
+        expect(&mut machine, "\"response\":{}");
+        assert_eq!(poll(&mut machine), None);
+    }
+
+    /// Strings, JSON, and messages that are nearly ours.
+    fn message() -> impl Strategy<Value = String> {
+        let near = (
+            prop_oneof![Just("toWidget"), Just("fromWidget"), Just("x")],
+            prop_oneof![Just("w"), Just("another")],
+            prop_oneof![
+                Just("send_event"),
+                Just("capabilities"),
+                Just("notify_capabilities"),
+                Just("supported_api_versions"),
+                Just("update_turn_servers"),
+            ],
+            any::<String>(),
+            any::<Option<u64>>(),
+        )
+            .prop_map(|(api, widget_id, action, text, number)| {
+                json!({
+                    "api": api,
+                    "widgetId": widget_id,
+                    "requestId": text,
+                    "action": action,
+                    "data": { "capabilities": text, "supported_versions": number },
+                    "response": text,
+                })
+                .to_string()
+            });
+        prop_oneof![any::<String>(), near]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn w01_a_message_to_the_widget_that_is_not_ours_is_the_same_to_the_byte(
+            message in message(),
+        ) {
+            let mut machine = watching();
+            prop_assert_eq!(machine.on_message_to_widget(message.clone()), message);
+        }
+
+        #[test]
+        fn w19_nothing_a_widget_sends_panics(
+            messages in proptest::collection::vec((message(), 0_usize..400), 0..40),
+        ) {
+            let mut machine = watching();
+            for (message, cut) in messages {
+                machine.on_message_from_widget(Timestamp::now(), &message);
+                machine.on_message_from_widget(Timestamp::now(), message.get(..cut).unwrap_or("{"));
+                machine.handle_timeout(Timestamp::now());
+                machine.poll_transmit(Timestamp::now());
+            }
+        }
+    }
+}
