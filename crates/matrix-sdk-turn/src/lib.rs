@@ -1,20 +1,20 @@
 //! TURN credentials for every client built on [matrix-sdk](matrix_sdk).
 //!
-//! Clients that place calls need the homeserver's TURN servers, and credentials that have not
-//! expired by the time the call needs them. This crate keeps them: as a [`Stream`] for the client's
-//! own transport layer, and by
-//! [MSC3846](https://github.com/matrix-org/matrix-spec-proposals/pull/3846) for the widgets it
-//! hosts, Element Call for one.
+//! A client that places calls needs the homeserver's TURN servers, and credentials that have not
+//! expired by the time that the call uses them. This crate keeps such credentials: as a [`Stream`]
+//! for the client's own transport layer, and by
+//! [MSC3846](https://github.com/matrix-org/matrix-spec-proposals/pull/3846) for the widgets that it
+//! hosts.
 //!
 //! # The account's credentials
 //!
 //! [`TurnService`] is made once per account, and cloned to whoever needs it. However many watch, the
-//! homeserver is asked once per TTL.
+//! homeserver is asked about 1.5 times per TTL.
 //!
 //! ```no_run
-//! use futures_util::StreamExt;
-//! use matrix_sdk_turn::{Timestamp, TurnService, TurnState};
+//! use matrix_sdk_turn::{Timestamp, TurnService};
 //!
+//! # #[cfg(feature = "client")]
 //! # async fn example(client: matrix_sdk::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let turn = TurnService::new(&client);
 //!
@@ -22,12 +22,11 @@
 //! let server = turn.get().await?;
 //! println!("{:?}, for another {:?}", server.uris(), server.valid_for(Timestamp::now()));
 //!
-//! // For as long as there are calls: a stream of what there is to use, the newest only.
+//! // For as long as there are calls: what there is to use, the newest only.
 //! let mut states = turn.subscribe();
 //! while let Some(state) = states.next().await {
-//!     match &state {
-//!         TurnState::Available(_) => {}
-//!         TurnState::Unavailable(why) => println!("{why}"),
+//!     if let Some(why) = state.unavailable() {
+//!         println!("{why}");
 //!     }
 //!     // What `new RTCPeerConnection({ iceServers })` takes.
 //!     let ice_servers = serde_json::to_string(&state.ice_servers())?;
@@ -36,20 +35,21 @@
 //! # }
 //! ```
 //!
-//! Two calls make it better still: [`TurnService::refresh`] when the network changed or the app
-//! resumed, and [`TurnService::report_rejected`] when a TURN server did not accept the credentials.
+//! Three calls tell it what it cannot know by itself: [`TurnService::refresh`] when the network
+//! changed or the app resumed, [`TurnService::report_rejected`] when a TURN server did not accept the
+//! credentials, and [`TurnService::end_session`] when the user logs out.
 //!
 //! # A widget
 //!
-//! [`TurnServerCapability`] makes a driver and a handle that stand in for the SDK's. Code that has a
-//! [`WidgetDriver`](matrix_sdk::widget::WidgetDriver) changes where it is made:
+//! [`TurnServerCapability`] makes a driver and a handle that stand in for the SDK's `WidgetDriver`
+//! and `WidgetDriverHandle`. A client that has those changes the lines where they are made and run:
 //!
 //! ```no_run
-//! # #[cfg(feature = "widget")]
+//! # #[cfg(all(feature = "client", feature = "widget"))]
 //! # mod widget {
 //! use matrix_sdk::{Room, widget::WidgetSettings};
 //! use matrix_sdk_turn::{
-//!     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService, async_trait,
+//!     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, async_trait,
 //! };
 //!
 //! struct AskTheUser;
@@ -65,11 +65,11 @@
 //!     }
 //! }
 //!
-//! async fn host(turn: TurnService, settings: WidgetSettings, room: Room) {
-//!     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings);
+//! async fn host(settings: WidgetSettings, room: Room) {
+//!     let (driver, handle) = TurnServerCapability::shared().widget_driver(settings);
 //!     tokio::spawn(driver.run(room, AskTheUser));
 //!     while let Some(message) = handle.recv().await {
-//!         // … to the web view; and what comes from there to `handle.send`.
+//!         // To the web view; and what comes from there goes to `handle.send`.
 //! #       drop(message);
 //!     }
 //! }
@@ -79,23 +79,32 @@
 //! # What is promised
 //!
 //! - **Never stale.** Credentials are withdrawn the second they expire, on whichever of the
-//!   monotonic and the wall clock is ahead, and are refreshed well before. See [`schedule`].
-//! - **Never hammering.** One request at a time; jitter, backoff, and the homeserver's
-//!   `retry_after` kept to. Nobody subscribed: no requests, no timers.
+//!   monotonic and the wall clock is ahead, and are refreshed well before.
+//! - **Never hammering.** One request at a time, with jitter and backoff, and never before the
+//!   homeserver's `retry_after`. Nobody subscribed: no requests, no timers.
 //! - **A hostile widget gets nowhere.** Only the client's provider grants anything, and everything
-//!   held for a widget has a limit. See [`widget`].
+//!   held for a widget has a limit.
 //! - **No secret is shown.** `Debug`, `Display` and logs hold neither password nor username nor
-//!   access token; memory is wiped.
+//!   access token, and the memory that held them is wiped.
+//! - **Nothing is left behind.** Whatever is dropped, in whatever order and on whatever thread: no
+//!   task, no request and no `Client` outlives it, and no destructor panics.
+//!
+//! Below a TTL of 15 s, "never hammering" wins: at one request in 10 s at most, credentials run out.
 //!
 //! # Features
 //!
-//! - `client` (default): [`HomeserverSource`] and [`TurnService::new`].
-//! - `widget` (default): the [`widget`] module.
+//! - `client` (default): [`HomeserverSource`], [`TurnService::new`] and [`TurnService::shared`]. It
+//!   turns on no feature of matrix-sdk.
+//! - `widget` (default): the `widget` module. It turns on matrix-sdk's `experimental-widgets`.
 //! - `server`: nothing. ruma's macros insist on a feature of that name.
 //!
 //! Everything runs on tokio, on the platforms that matrix-sdk runs on with it: not in a browser.
 //!
 //! [`Stream`]: futures_core::Stream
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
 
 mod clock;
 mod credentials;

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use matrix_sdk::{Client, ruma::events::room::message::OriginalSyncRoomMessageEvent};
-use matrix_sdk_turn::{TurnService, TurnState, TurnStates, UnavailableReason};
+use matrix_sdk_turn::{
+    HomeserverSource, SessionEvent, TurnServerSource, TurnService, TurnState, TurnStates,
+    UnavailableReason,
+};
 use serde_json::json;
 use tests::homeserver::{Homeserver, matrix_error, turn_servers};
 use tokio::time::timeout;
@@ -56,6 +59,27 @@ async fn a_client_that_is_not_logged_in_yet_costs_no_request_and_starts_when_it_
     let state = next(&mut states).await;
     assert_eq!(state.available().unwrap().username(), "alice");
     assert_eq!(homeserver.turn_server_requests().await, 1);
+}
+
+#[tokio::test]
+async fn a_login_right_after_it_was_missed_is_noticed() {
+    let homeserver = Homeserver::start_without_session().await;
+    let source = HomeserverSource::new(&homeserver.client);
+    assert_eq!(source.fetch().await.unwrap_err().reason(), UnavailableReason::NotLoggedIn);
+    homeserver.log_in(None).await;
+    let event = timeout(Duration::from_secs(20), source.session_event()).await;
+    assert_eq!(event, Ok(SessionEvent::Renewed));
+}
+
+#[tokio::test]
+async fn a_token_refreshed_before_anybody_listens_is_noticed() {
+    let homeserver = Homeserver::start_and_let_the_app_refresh_tokens().await;
+    soft_logout(&homeserver).await;
+    let source = HomeserverSource::new(&homeserver.client);
+    assert_eq!(source.fetch().await.unwrap_err().reason(), UnavailableReason::SoftLoggedOut);
+    homeserver.refresh_token().await;
+    let event = timeout(Duration::from_secs(20), source.session_event()).await;
+    assert_eq!(event, Ok(SessionEvent::Renewed));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The session of a client: whether there is one to ask with, and what happens to it.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,12 +26,14 @@ pub(super) struct Session {
     /// It is listened to from the beginning: what happens while nobody waits for an event is the
     /// first one that the next who waits is told.
     changes: tokio::sync::Mutex<Receiver<SessionChange>>,
-    refused: Mutex<Option<Refused>>,
+    /// Why the last request was not sent, or was refused.
+    lacking: Mutex<Option<Lacking>>,
 }
 
-/// The homeserver refused an access token, which need not be asked again.
-struct Refused {
-    token: Zeroizing<String>,
+/// What a request lacked. It need not be asked again before the client has a token, or another one.
+struct Lacking {
+    /// The access token that the homeserver refused. `None`: the client was not logged in.
+    token: Option<Zeroizing<String>>,
     why: Unavailable,
 }
 
@@ -39,8 +41,12 @@ impl Session {
     pub(super) fn new(client: &Client) -> Self {
         Self {
             changes: tokio::sync::Mutex::new(client.subscribe_to_session_changes()),
-            refused: Mutex::default(),
+            lacking: Mutex::default(),
         }
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, Option<Lacking>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The access token to ask with.
@@ -49,14 +55,18 @@ impl Session {
     ///
     /// The client is not logged in, or the homeserver refused the token that it has.
     pub(super) fn token(&self, client: &Client) -> Result<Zeroizing<String>, Unavailable> {
-        let Some(token) = current_token(client) else {
-            return Err(UnavailableReason::NotLoggedIn.into());
-        };
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        match refused.as_ref().filter(|refused| refused.token == token) {
-            Some(refused) => Err(refused.why.clone()),
-            None => Ok(token),
+        let mut lacking = self.lacking();
+        let token = current_token(client);
+        if let Some(lacking) = lacking.as_ref().filter(|lacking| lacking.token == token) {
+            return Err(lacking.why.clone());
         }
+        let Some(token) = token else {
+            let why = Unavailable::from(UnavailableReason::NotLoggedIn);
+            *lacking = Some(Lacking { token: None, why: why.clone() });
+            return Err(why);
+        };
+        *lacking = None;
+        Ok(token)
     }
 
     /// Whether the client has this token still.
@@ -66,34 +76,38 @@ impl Session {
 
     /// The homeserver refused the token that the client has.
     pub(super) fn refuse_token(&self, client: &Client, why: &Unavailable) {
-        let refused = current_token(client).map(|token| Refused { token, why: why.clone() });
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        *self.lacking() = Some(Lacking { token: current_token(client), why: why.clone() });
     }
 
-    /// Waits until the client is logged in, has another token, or has lost its session.
-    pub(super) async fn event(&self, client: &Client) -> SessionEvent {
-        if current_token(client).is_none() {
-            while current_token(client).is_none() {
-                sleep(LOGIN_INTERVAL).await;
-            }
-            return SessionEvent::Renewed;
-        }
+    /// Whether the client has by now what the last request lacked.
+    fn is_renewed(&self, client: &Client) -> bool {
+        let mut lacking = self.lacking();
+        lacking.take_if(|lacking| lacking.token != current_token(client)).is_some()
+    }
 
+    /// Waits until the client has what the last request lacked, or has lost its session.
+    pub(super) async fn event(&self, client: &Client) -> SessionEvent {
         let mut changes = self.changes.lock().await;
-        loop {
-            match changes.recv().await {
-                Ok(SessionChange::UnknownToken(token)) => {
-                    if !token.soft_logout && !has_refresh_token(client) {
-                        return SessionEvent::Ended;
-                    }
+        while !self.is_renewed(client) {
+            let change = match current_token(client) {
+                Some(_) => changes.recv().await,
+                None => {
+                    sleep(LOGIN_INTERVAL).await;
+                    continue;
                 }
-                // Whatever was missed: whoever is told this looks at the token again.
-                Ok(SessionChange::TokensRefreshed) | Err(RecvError::Lagged(_)) => {
-                    return SessionEvent::Renewed;
+            };
+            match change {
+                Ok(SessionChange::UnknownToken(token))
+                    if !token.soft_logout && !has_refresh_token(client) =>
+                {
+                    return SessionEvent::Ended;
                 }
+                // There may be another token now. Whatever was missed may have brought it.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return SessionEvent::Ended,
             }
         }
+        SessionEvent::Renewed
     }
 }
 
