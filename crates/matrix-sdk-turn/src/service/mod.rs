@@ -1,6 +1,7 @@
 //! TURN credentials of one account: the service that keeps them fresh, and the stream of them.
 
 mod builder;
+mod place;
 mod shared;
 mod states;
 mod task;

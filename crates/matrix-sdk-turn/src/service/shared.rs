@@ -15,6 +15,7 @@ use tokio::{
 use tokio_stream::wrappers::WatchStream;
 use tracing::{debug, info, warn};
 
+use super::place::{Place, Vacancy};
 use crate::{
     clock::{Clock, Timestamp},
     runtime::InRuntime,
@@ -27,9 +28,6 @@ use crate::{
 /// How long [`get`](super::TurnService::get) waits for an answer while it holds credentials that
 /// are valid. A homeserver that is up answers within this.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A runtime that lets a task wait for longer than this is one that nobody drives.
-pub(super) const RUNTIME_PATIENCE: Duration = Duration::from_secs(1);
 
 /// It may hold the SDK's `Client`.
 pub(super) type Source = InRuntime<Box<dyn TurnServerSource>>;
@@ -52,15 +50,7 @@ struct Inner {
     /// `None` once the session has ended.
     source: Option<Arc<Source>>,
     subscribers: usize,
-    task: Option<Task>,
-}
-
-/// The task as those see it who wait for it.
-struct Task {
-    /// Wakes the task, and tells it apart from one that took its place.
-    wake: Arc<Notify>,
-    /// When the task must have done something, if its runtime runs. `None`: not before an event.
-    step_due: Option<Instant>,
+    task: Place,
 }
 
 /// What the task does next.
@@ -82,7 +72,7 @@ impl Shared {
             runtime,
             clock,
             request_timeout,
-            inner: Mutex::new(Inner { schedule, source, subscribers: 0, task: None }),
+            inner: Mutex::new(Inner { schedule, source, subscribers: 0, task: Place::default() }),
             states: watch::Sender::new(None),
             progress: Notify::new(),
             task_lost: Arc::default(),
@@ -105,7 +95,7 @@ impl Shared {
         let now = self.clock.now();
         event(&mut inner.schedule, now);
         self.publish(&mut inner, now);
-        inner.wake_task(now);
+        inner.task.wake(now.monotonic);
         let released = inner.release_source_if_ended();
         drop(inner);
         drop(released);
@@ -131,7 +121,7 @@ impl Shared {
         let mut inner = self.lock();
         let now = self.clock.now();
         if self.publish(&mut inner, now) {
-            inner.wake_task(now);
+            inner.task.wake(now.monotonic);
         }
         self.states.borrow().clone()
     }
@@ -158,7 +148,7 @@ impl Shared {
         if inner.subscribers == 0 {
             inner.schedule.unsubscribe();
         }
-        inner.wake_task(self.clock.now());
+        inner.task.wake(self.clock.now().monotonic);
     }
 
     pub(super) fn answered(&self, answer: Result<Answer, Unavailable>) {
@@ -198,7 +188,7 @@ impl Shared {
         let is_late = schedule.in_flight().is_some_and(|sent| {
             now.monotonic.saturating_duration_since(sent.monotonic) >= ANSWER_PATIENCE
         });
-        inner.task.is_some()
+        inner.task.is_held()
             && schedule.is_asking(now)
             && !is_enough(schedule, now)
             && !(is_late && schedule.is_usable(now))
@@ -212,7 +202,7 @@ impl Shared {
 /// The task's side.
 impl Shared {
     pub(super) fn has_task(&self) -> bool {
-        self.lock().task.is_some()
+        self.lock().task.is_held()
     }
 
     /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
@@ -220,14 +210,12 @@ impl Shared {
         let mut inner = self.lock();
         let now = self.clock.now();
         let source = inner.source.clone()?;
-        if inner.task.is_some() {
-            if !inner.may_be_replaced(vacancy, now) {
-                return None;
-            }
-            self.abandon_task(&mut inner, now);
+        let is_in_flight = inner.schedule.in_flight().is_some();
+        if !inner.task.may_be_taken(vacancy, now.monotonic, is_in_flight) {
+            return None;
         }
-        let wake = Arc::new(Notify::new());
-        inner.task = Some(Task { wake: wake.clone(), step_due: Some(now.monotonic) });
+        self.abandon_request(&mut inner, now);
+        let wake = inner.task.take(now.monotonic);
         drop(inner);
         self.progress.notify_waiters();
         Some((source, wake))
@@ -237,39 +225,36 @@ impl Shared {
     pub(super) fn next_step(&self, wake: &Arc<Notify>) -> Option<Step> {
         let mut inner = self.lock();
         let now = self.clock.now();
-        if !inner.is_run_by(wake) {
+        if !inner.task.is_held_by(wake) {
             return None;
         }
         self.publish(&mut inner, now);
         let begin_request = inner.schedule.begin_request(now);
         let is_idle = inner.subscribers == 0 && !inner.schedule.is_asking(now);
         if is_idle || inner.source.is_none() {
-            inner.task = None;
+            inner.task.leave();
             return None;
         }
         let wakeup = inner.schedule.next_wakeup(now);
         let timeout = inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
-        if let Some(task) = &mut inner.task {
-            task.step_due = [wakeup, timeout].into_iter().flatten().min();
-        }
+        inner.task.expect_step([wakeup, timeout].into_iter().flatten().min());
         Some(Step { begin_request, wakeup })
     }
 
     /// The task went down with its runtime, if it is not gone by its own decision.
     pub(super) fn lose_task(&self, wake: &Arc<Notify>) {
         let mut inner = self.lock();
-        if inner.is_run_by(wake) {
-            self.abandon_task(&mut inner, self.clock.now());
+        if inner.task.is_held_by(wake) {
+            inner.task.leave();
+            self.abandon_request(&mut inner, self.clock.now());
             drop(inner);
             self.progress.notify_waiters();
             self.task_lost.notify_waiters();
         }
     }
 
-    fn abandon_task(&self, inner: &mut Inner, now: Timestamp) {
-        // If it ever runs again, it is to notice that it was given up.
-        inner.wake_task(now);
-        inner.task = None;
+    /// The request in flight, if there is one, is not going to be answered.
+    fn abandon_request(&self, inner: &mut Inner, now: Timestamp) {
         inner.schedule.answered(now, Err(abandoned()));
         self.publish(inner, now);
     }
@@ -284,47 +269,11 @@ impl Shared {
     }
 }
 
-/// What makes the place of the task vacant, besides that there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vacancy {
-    /// Nothing.
-    None,
-    /// Its runtime does not run it.
-    Stuck,
-    /// It waits, and not for an answer.
-    BetweenRequests,
-}
-
 pub(super) fn abandoned() -> Unavailable {
     Unavailable::unreachable("the tokio runtime of the service has ended, or nobody drives it")
 }
 
 impl Inner {
-    fn is_run_by(&self, wake: &Arc<Notify>) -> bool {
-        self.task.as_ref().is_some_and(|task| Arc::ptr_eq(&task.wake, wake))
-    }
-
-    fn may_be_replaced(&self, vacancy: Vacancy, now: Timestamp) -> bool {
-        let overdue = self
-            .task
-            .as_ref()
-            .and_then(|task| task.step_due)
-            .map_or(Duration::ZERO, |due| now.monotonic.saturating_duration_since(due));
-        match vacancy {
-            Vacancy::None => false,
-            Vacancy::Stuck => overdue >= RUNTIME_PATIENCE,
-            Vacancy::BetweenRequests => self.schedule.in_flight().is_none(),
-        }
-    }
-
-    fn wake_task(&mut self, now: Timestamp) {
-        if let Some(task) = &mut self.task {
-            let due = task.step_due.map_or(now.monotonic, |due| due.min(now.monotonic));
-            task.step_due = Some(due);
-            task.wake.notify_one();
-        }
-    }
-
     fn release_source_if_ended(&mut self) -> Option<Arc<Source>> {
         let has_ended = self.schedule.last_failure().map(Unavailable::reason)
             == Some(UnavailableReason::LoggedOut);
@@ -335,7 +284,7 @@ impl Inner {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The task finds nobody left, and ends.
-        self.lock().wake_task(self.clock.now());
+        self.lock().task.leave();
     }
 }
 

@@ -17,7 +17,10 @@ use tokio::{
 };
 use tracing::{Instrument, debug, debug_span};
 
-use super::shared::{ANSWER_PATIENCE, RUNTIME_PATIENCE, Shared, Source, Vacancy};
+use super::{
+    place::{RUNTIME_PATIENCE, Vacancy},
+    shared::{ANSWER_PATIENCE, Shared, Source},
+};
 use crate::{
     source::{Answer, SessionEvent, TurnServerSource},
     unavailable::{Unavailable, UnavailableReason},

@@ -1,0 +1,109 @@
+//! What an error means, and whose word it is.
+
+use super::*;
+
+#[tokio::test]
+async fn f2_answers_404_405_and_m_unrecognized_are_not_configured() {
+    for response in [
+        matrix_error(404, "M_NOT_FOUND", json!({})),
+        matrix_error(404, "M_UNRECOGNIZED", json!({})),
+        matrix_error(400, "M_UNRECOGNIZED", json!({})),
+        matrix_error(405, "M_UNRECOGNIZED", json!({})),
+    ] {
+        assert_eq!(reason(response).await, UnavailableReason::NotConfigured);
+    }
+}
+
+#[tokio::test]
+async fn f17_only_a_matrix_error_speaks_for_the_homeserver() {
+    let foreign = [
+        json!({ "error": "default backend - 404" }),
+        json!({ "errcode": 404, "error": "not a string" }),
+        json!([]),
+    ];
+    for status in [401, 403, 404, 405] {
+        for body in &foreign {
+            let response = ResponseTemplate::new(status).set_body_json(body);
+            assert_eq!(reason(response).await, UnavailableReason::Unreachable, "{status} {body}");
+        }
+        let page = ResponseTemplate::new(status).set_body_string("<html>default backend - 404");
+        let unavailable = fetch(page).await.unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::Unreachable, "{status}");
+        assert!(unavailable.to_string().contains(&format!("HTTP status {status}")));
+        assert_eq!(reason(ResponseTemplate::new(status)).await, UnavailableReason::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn f17_an_error_page_at_a_refresh_withdraws_nothing() {
+    let homeserver = Homeserver::start().await;
+    let turn = TurnService::new(&homeserver.client);
+    let alice = homeserver.serve_turn_servers(turn_servers("alice", 3600)).await;
+    let mut states = turn.subscribe();
+    let server = states.next().await.unwrap().into_result().unwrap();
+    drop(alice);
+
+    let page = ResponseTemplate::new(404).set_body_string("<html>default backend - 404");
+    let page = homeserver.serve_turn_servers(page).await;
+    turn.report_rejected(&server);
+    assert_eq!(turn.get().await, Ok(server), "it is all there is, and has 59 minutes left");
+    assert_eq!(turn.last_failure().unwrap().reason(), UnavailableReason::Unreachable);
+    assert!(turn.next_request_in().unwrap() <= Duration::from_secs(60));
+    drop(page);
+}
+
+#[tokio::test]
+async fn answer_403_is_forbidden_and_keeps_the_matrix_error() {
+    let unavailable = fetch(matrix_error(403, "M_FORBIDDEN", json!({}))).await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::Forbidden);
+    let error = unavailable.matrix_error().unwrap();
+    assert_eq!((error.status, error.errcode.as_str()), (403, "M_FORBIDDEN"));
+    assert_eq!(error.message, "in the homeserver's words");
+}
+
+#[tokio::test]
+async fn answer_429_is_rate_limited_and_keeps_the_retry_after() {
+    let limit = |more| matrix_error(429, "M_LIMIT_EXCEEDED", more);
+    let unavailable = fetch(limit(json!({ "retry_after_ms": 4_500 }))).await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::RateLimited);
+    assert_eq!(unavailable.retry_after(), Some(Duration::from_millis(4_500)));
+
+    let header = limit(json!({})).insert_header("retry-after", "120");
+    assert_eq!(fetch(header).await.unwrap_err().retry_after(), Some(Duration::from_secs(120)));
+
+    let unavailable = fetch(ResponseTemplate::new(429).set_body_string("slow down")).await;
+    let unavailable = unavailable.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::RateLimited);
+    assert_eq!(unavailable.retry_after(), None);
+}
+
+#[tokio::test]
+async fn f10_answers_5xx_are_transient_and_not_retried_by_the_sdk() {
+    for response in [
+        matrix_error(500, "M_UNKNOWN", json!({})),
+        ResponseTemplate::new(502).set_body_string("<html>Bad Gateway"),
+        ResponseTemplate::new(503),
+        ResponseTemplate::new(520),
+    ] {
+        assert_eq!(reason(response).await, UnavailableReason::Unreachable);
+    }
+}
+
+#[tokio::test]
+async fn a_homeserver_that_is_gone_is_transient() {
+    let homeserver = Homeserver::start().await;
+    homeserver.room().await;
+    let source = HomeserverSource::new(&homeserver.client);
+    let Homeserver { server, client: _client } = homeserver;
+    drop(server);
+    assert_eq!(source.fetch().await.unwrap_err().reason(), UnavailableReason::Unreachable);
+}
+
+#[tokio::test]
+async fn the_matrix_error_keeps_further_fields() {
+    let more = json!({ "org.example.hint": "ask the admin" });
+    let unavailable = fetch(matrix_error(403, "ORG.EXAMPLE.NO", more)).await.unwrap_err();
+    let response = &unavailable.matrix_error().unwrap().response;
+    assert_eq!(response["errcode"], "ORG.EXAMPLE.NO");
+    assert_eq!(response["org.example.hint"], "ask the admin");
+}
