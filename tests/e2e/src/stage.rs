@@ -45,8 +45,14 @@ pub(crate) struct Stage {
     pub(crate) alice: Account,
     pub(crate) bob: Account,
     pub(crate) findings: Vec<String>,
+    setting: Setting,
+}
+
+/// What does not change while a scenario plays.
+struct Setting {
     environment: Environment,
     homeserver: Homeserver,
+    /// That both accounts are in.
     room: OwnedRoomId,
 }
 
@@ -73,9 +79,7 @@ impl Stage {
             alice,
             bob,
             findings: Vec::new(),
-            environment: environment.clone(),
-            homeserver,
-            room,
+            setting: Setting { environment: environment.clone(), homeserver, room },
         })
     }
 
@@ -91,18 +95,18 @@ impl Stage {
         account: &Account,
         grants: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> anyhow::Result<Host> {
-        let room = account.room(&self.room).await?;
-        Host::start(room, self.environment.web.join("dist"), grants).await
+        let room = account.room(&self.setting.room).await?;
+        Host::start(room, self.setting.environment.web.join("dist"), grants).await
     }
 
     /// One more, which the caller has to stop.
     pub(crate) fn start_other_browser(&self) -> anyhow::Result<Browser> {
-        Browser::start(&self.environment, &self.directory.join("other-browser.log"))
+        Browser::start(&self.setting.environment, &self.directory.join("other-browser.log"))
     }
 
     /// Restarts Synapse and coturn with another secret.
     pub(crate) async fn change_secret(&mut self) -> anyhow::Result<()> {
-        let turn = turn(&self.coturn, self.homeserver, OTHER_SECRET)
+        let turn = turn(&self.coturn, self.setting.homeserver, OTHER_SECRET)
             .context("this homeserver has no TURN server")?;
         futures::try_join!(
             self.coturn.restart_with(OTHER_SECRET),

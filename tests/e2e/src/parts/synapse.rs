@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use matrix_sdk::reqwest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::{port, process::Process};
@@ -126,9 +126,19 @@ impl Synapse {
     }
 
     fn configure(&self, turn: Option<&Turn>) -> anyhow::Result<()> {
+        // All JSON is YAML.
+        fs::write(self.configuration(), self.settings(turn).to_string())?;
+        fs::write(self.directory.join("log.yaml"), self.logging().to_string())?;
+        // Signs nothing that anybody else ever sees.
+        let seed = "A".repeat(43);
+        fs::write(self.directory.join("signing.key"), format!("ed25519 e2e {seed}\n"))?;
+        Ok(())
+    }
+
+    fn settings(&self, turn: Option<&Turn>) -> Value {
         let in_directory = |file: &str| self.directory.join(file);
         let unlimited = json!({ "per_second": 1000, "burst_count": 1000 });
-        let mut configuration = json!({
+        let mut settings = json!({
             "server_name": SERVER_NAME,
             "listeners": [{
                 "type": "http",
@@ -162,11 +172,15 @@ impl Synapse {
             },
         });
         if let Some(Turn { uris, secret, lifetime }) = turn {
-            configuration["turn_uris"] = json!(uris);
-            configuration["turn_shared_secret"] = json!(secret);
-            configuration["turn_user_lifetime"] = json!(format!("{}s", lifetime.as_secs()));
+            settings["turn_uris"] = json!(uris);
+            settings["turn_shared_secret"] = json!(secret);
+            settings["turn_user_lifetime"] = json!(format!("{}s", lifetime.as_secs()));
         }
-        let logging = json!({
+        settings
+    }
+
+    fn logging(&self) -> Value {
+        json!({
             "version": 1,
             "formatters": {
                 "precise": { "format": "%(asctime)s %(levelname)s %(name)s %(message)s" },
@@ -180,14 +194,6 @@ impl Synapse {
             },
             "root": { "level": "INFO", "handlers": ["file"] },
             "disable_existing_loggers": false,
-        });
-
-        // All JSON is YAML.
-        fs::write(self.configuration(), configuration.to_string())?;
-        fs::write(in_directory("log.yaml"), logging.to_string())?;
-        // Signs nothing that anybody else ever sees.
-        let seed = "A".repeat(43);
-        fs::write(in_directory("signing.key"), format!("ed25519 e2e {seed}\n"))?;
-        Ok(())
+        })
     }
 }
