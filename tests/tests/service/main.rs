@@ -26,6 +26,7 @@ use matrix_sdk_turn::{
 };
 use tests::{
     clock::HandMovedClock,
+    log::Log,
     source::{Outcome, Script, available, available_for, scripted, unavailable},
 };
 use tokio::{

@@ -182,3 +182,31 @@ async fn a_request_in_flight_when_the_last_subscriber_leaves_is_answered_for_the
     assert_eq!(username(&state), "alice");
     assert_eq!(script.requests(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_task_logs_in_a_span_of_its_own_and_not_in_that_of_who_subscribed_first() {
+    let (log, _guard) = Log::record();
+    let (service, script, _clock) = service();
+    let mut states = tracing::info_span!("wrong_room").in_scope(|| service.subscribe());
+    script.answer(available("alice"));
+    next(&mut states).await;
+
+    let lines = log.lines_with("asking for TURN credentials");
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains("turn_service") && !lines[0].contains("wrong_room"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_and_a_clock_may_be_trait_objects_that_are_shared_or_boxed() {
+    let (source, script) = scripted();
+    let source: Arc<dyn TurnServerSource> = Arc::new(source);
+    let clock: Arc<dyn Clock> = Arc::new(HandMovedClock::start());
+    let shared = TurnService::builder(source.clone()).clock(clock.clone()).build();
+    let boxed: Box<dyn TurnServerSource> = Box::new(source);
+    let boxed_clock: Box<dyn Clock> = Box::new(clock);
+    let boxed = TurnService::builder(boxed).clock(boxed_clock).build();
+    for service in [shared, boxed] {
+        script.answer(available("alice"));
+        assert_eq!(service.get().await.unwrap().username(), "alice");
+    }
+}
