@@ -30,6 +30,7 @@ impl<T: Send + 'static> InRuntime<T> {
     }
 
     /// Drops `value` inside the runtime of this thread, if it has one.
+    #[cfg(any(feature = "client", feature = "widget"))]
     pub(crate) fn current(value: T) -> Self {
         Self { value: Some(value), runtime: Handle::try_current().ok() }
     }

@@ -194,6 +194,7 @@ impl Shared {
             && !(is_late && schedule.is_usable(now))
     }
 
+    #[cfg(feature = "client")]
     pub(super) fn has_ended(&self) -> bool {
         self.lock().source.is_none()
     }
