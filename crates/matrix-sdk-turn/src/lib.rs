@@ -87,7 +87,8 @@
 //! - **No secret is shown.** `Debug`, `Display` and logs hold neither password nor username nor
 //!   access token, and the memory that held them is wiped.
 //! - **Nothing is left behind.** Whatever is dropped, in whatever order and on whatever thread: no
-//!   task, no request and no `Client` outlives it, and no destructor panics.
+//!   task and no `Client` outlives it, and no destructor panics. Only a request that was sent
+//!   already ends by itself, within seconds, since the SDK may be refreshing a token for it.
 //!
 //! Below a TTL of 15 s, "never hammering" wins: at one request in 10 s at most, credentials run out.
 //!

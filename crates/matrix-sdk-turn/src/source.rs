@@ -208,6 +208,7 @@ mod tests {
             "turn:a b",
             "turn:a:",
             "turn:a:0",
+            "turn:a:+80",
             "turn:a:65536",
             "turn:a:x",
             "turn:[::1",

@@ -75,6 +75,11 @@ impl Seen {
         !self.0.as_ref().is_some_and(|seen| state.says_the_same_as(seen))
     }
 
+    /// The last state.
+    pub(crate) fn last(&self) -> Option<&TurnState> {
+        self.0.as_ref()
+    }
+
     /// From now on, this state is the last one.
     pub(crate) fn note(&mut self, state: &TurnState) {
         self.0 = Some(state.clone());

@@ -65,7 +65,10 @@ fn transport(query: &str) -> Option<Transport> {
 
 /// Whether it is `host` or `host:port`.
 fn is_authority(authority: &str) -> bool {
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port != 0)
+    };
     if let Some(bracketed) = authority.strip_prefix('[') {
         let Some((host, port)) = bracketed.split_once(']') else { return false };
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);

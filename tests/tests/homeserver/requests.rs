@@ -66,7 +66,7 @@ async fn answer_401_after_a_successful_token_refresh_is_a_soft_logout() {
     Mock::given(method("GET"))
         .and(path("/_matrix/client/v3/voip/turnServer"))
         .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
-        // Two, and two more: the token is another one now.
+        // Two, and two more: the token is another one then, and the same one afterwards.
         .expect(4)
         .mount(&homeserver.server)
         .await;

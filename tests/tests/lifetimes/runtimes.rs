@@ -1,17 +1,23 @@
 //! A service has a runtime of its own choosing, works on any thread, and outlives runtimes.
 
 use std::{
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
+    task::{Context, Wake, Waker},
     time::{Duration, Instant},
 };
 
-use futures::executor::block_on;
-use matrix_sdk_turn::{TurnService, UnavailableReason};
+use async_trait::async_trait;
+use futures::{StreamExt, executor::block_on};
+use matrix_sdk_turn::{TurnServerSource, TurnService, TurnState, UnavailableReason};
+use serde_json::json;
 use tests::{
-    homeserver::{Homeserver, turn_servers},
-    source::{Script, available, available_for, scripted},
+    homeserver::{Homeserver, matrix_error, turn_servers},
+    source::{Outcome, Script, available, available_for, scripted},
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
 
 use super::on_a_bare_thread;
 
@@ -219,6 +225,142 @@ fn a_runtime_that_nobody_drives_any_more_keeps_its_request_to_itself() {
     });
     let _entered = serving.enter();
     drop((turn, idle, homeserver));
+}
+
+/// Answers each request by hand, and keeps those that nobody waits for any more.
+#[derive(Debug, Default)]
+struct ByHand(Mutex<Vec<oneshot::Sender<Outcome>>>);
+
+#[async_trait]
+impl TurnServerSource for ByHand {
+    async fn fetch(&self) -> Outcome {
+        let (tx, rx) = oneshot::channel();
+        self.0.lock().unwrap().push(tx);
+        rx.await.unwrap()
+    }
+}
+
+impl ByHand {
+    fn requests(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    fn answer(&self, request: usize, outcome: Outcome) {
+        let answer = std::mem::replace(&mut self.0.lock().unwrap()[request], oneshot::channel().0);
+        let _ = answer.send(outcome);
+    }
+}
+
+fn until(is_so: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come to pass");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_answer_to_a_request_that_was_given_up_is_not_taken_for_that_to_the_next() {
+    let home = current_thread();
+    let source = Arc::new(ByHand::default());
+    let turn = TurnService::builder(source.clone()).runtime(home.handle().clone()).build();
+    let _kept = turn.subscribe();
+    home.block_on(async {
+        while source.requests() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    source.answer(0, available("given up"));
+
+    let away = multi_threaded();
+    let mut states = away.block_on(async { turn.subscribe() });
+    until(|| source.requests() == 2);
+    // Somebody drives it again, so that the first task sees its answer.
+    home.block_on(async {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    });
+    source.answer(1, available("next"));
+    let server = away.block_on(async {
+        loop {
+            if let Some(server) = states.next().await.unwrap().available() {
+                return server.clone();
+            }
+        }
+    });
+    assert_eq!(server.username(), "next");
+}
+
+#[test]
+fn a_runtime_that_ends_before_it_ran_the_task_wakes_who_waits() {
+    let home = current_thread();
+    let (turn, _script) = service_on(&home);
+    let mut states = turn.subscribe();
+    let waiting = std::thread::spawn(move || block_on(states.next()));
+    drop(home);
+    let state = within(Duration::from_secs(10), move || waiting.join().unwrap()).unwrap();
+    assert_eq!(state.unavailable().unwrap().reason(), UnavailableReason::Unreachable);
+}
+
+/// Looks at the service as soon as it is woken, on whatever thread wakes it.
+struct Looking(TurnService, mpsc::Sender<Option<TurnState>>);
+
+impl Wake for Looking {
+    fn wake(self: Arc<Self>) {
+        let _ = self.1.send(self.0.state());
+    }
+}
+
+#[test]
+fn a_waker_may_look_at_the_service() {
+    let home = multi_threaded();
+    let (turn, script) = service_on(&home);
+    let mut states = turn.subscribe();
+    let (tx, rx) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Looking(turn, tx)));
+    assert!(states.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+    script.answer(available("alice"));
+    let seen = rx.recv_timeout(Duration::from_secs(10)).expect("it is woken, and not stuck");
+    assert_eq!(seen.unwrap().available().unwrap().username(), "alice");
+}
+
+#[test]
+fn a_runtime_that_never_ran_the_task_keeps_nothing_of_a_session_that_ended() {
+    let home = current_thread();
+    let source = Arc::new(ByHand::default());
+    let kept = Arc::downgrade(&source);
+    let turn = TurnService::builder(source).runtime(home.handle().clone()).build();
+    let _states = turn.subscribe();
+    turn.end_session();
+    assert!(kept.upgrade().is_none());
+}
+
+#[test]
+fn a_session_is_listened_to_though_nobody_drives_the_runtime_that_listened_first() {
+    let serving = multi_threaded();
+    let homeserver = serving.block_on(Homeserver::start_and_let_the_app_refresh_tokens());
+    let refused = matrix_error(401, "M_UNKNOWN_TOKEN", json!({ "soft_logout": true }));
+    serving.block_on(homeserver.answer_turn_servers(refused));
+    let idle = current_thread();
+    let turn = idle.block_on(async { TurnService::new(&homeserver.client) });
+    let first = idle.block_on(async {
+        let mut states = turn.subscribe();
+        states.next().await.unwrap();
+        states
+    });
+
+    let away = multi_threaded();
+    let mut states = away.block_on(async { turn.subscribe() });
+    away.block_on(states.next()).unwrap();
+    serving.block_on(homeserver.serve_refreshed(turn_servers("alice", 3600)));
+    serving.block_on(homeserver.refresh_token());
+    let states = within(Duration::from_secs(20), move || {
+        away.block_on(async { while states.next().await.unwrap().available().is_none() {} });
+        states
+    });
+    let _entered = serving.enter();
+    drop((states, first, turn, idle, homeserver));
 }
 
 #[test]

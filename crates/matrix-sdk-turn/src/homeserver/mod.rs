@@ -26,6 +26,10 @@ use crate::{
 /// How long one request may take, however long the policy lets a source take.
 const REQUEST_TIMEOUT: Duration = RefreshPolicy::REQUEST_TIMEOUT;
 
+/// How many access tokens are tried in a row, if each is replaced while a request with it is on its
+/// way. The SDK does so itself where a homeserver refuses whatever token it just refreshed.
+const MAX_TOKENS: usize = 3;
+
 impl TurnService {
     /// The credentials of the account that `client` is logged in to, or will be. Asks nothing yet.
     ///
@@ -70,23 +74,22 @@ impl HomeserverSource {
     }
 
     async fn ask(&self, client: &Client) -> Result<Answer, Unavailable> {
-        let token = self.session.token(client)?;
-        let mut answer = self.asking.ask(client.clone()).await;
-        if is_soft_logout(&answer) && !self.session.is_current(client, &token) {
-            // The app refreshed the token while the request with the old one was on its way.
-            answer = self.asking.ask(client.clone()).await;
+        let mut tried = 0;
+        loop {
+            let token = self.session.token(client)?;
+            let answer = self.asking.ask(client.clone()).await;
+            let refusal = match &answer {
+                Err(why) if why.reason() == UnavailableReason::SoftLoggedOut => why,
+                _ => return answer,
+            };
+            tried += 1;
+            // The app may have refreshed the token while the request with the old one was on its way.
+            if self.session.is_current(client, &token) || tried == MAX_TOKENS {
+                self.session.refuse_token(client, refusal);
+                return answer;
+            }
         }
-        if let Err(why) = &answer
-            && is_soft_logout(&answer)
-        {
-            self.session.refuse_token(client, why);
-        }
-        answer
     }
-}
-
-fn is_soft_logout(answer: &Result<Answer, Unavailable>) -> bool {
-    matches!(answer, Err(why) if why.reason() == UnavailableReason::SoftLoggedOut)
 }
 
 impl fmt::Debug for HomeserverSource {

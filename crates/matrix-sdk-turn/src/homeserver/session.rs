@@ -24,8 +24,8 @@ const LOGIN_INTERVAL: Duration = Duration::from_secs(1);
 /// What is known of a client's session besides what the client itself tells.
 pub(super) struct Session {
     /// It is listened to from the beginning: what happens while nobody waits for an event is the
-    /// first one that the next who waits is told.
-    changes: tokio::sync::Mutex<Receiver<SessionChange>>,
+    /// first one that the next who waits is told. `None` while somebody waits.
+    changes: Mutex<Option<Receiver<SessionChange>>>,
     /// Why the last request was not sent, or was refused.
     lacking: Mutex<Option<Lacking>>,
 }
@@ -40,7 +40,7 @@ struct Lacking {
 impl Session {
     pub(super) fn new(client: &Client) -> Self {
         Self {
-            changes: tokio::sync::Mutex::new(client.subscribe_to_session_changes()),
+            changes: Mutex::new(Some(client.subscribe_to_session_changes())),
             lacking: Mutex::default(),
         }
     }
@@ -87,10 +87,10 @@ impl Session {
 
     /// Waits until the client has what the last request lacked, or has lost its session.
     pub(super) async fn event(&self, client: &Client) -> SessionEvent {
-        let mut changes = self.changes.lock().await;
+        let mut listening = Listening::start(self, client);
         while !self.is_renewed(client) {
             let change = match current_token(client) {
-                Some(_) => changes.recv().await,
+                Some(_) => listening.changes.recv().await,
                 None => {
                     sleep(LOGIN_INTERVAL).await;
                     continue;
@@ -108,6 +108,29 @@ impl Session {
             }
         }
         SessionEvent::Renewed
+    }
+}
+
+/// Somebody waits for an event. Whoever does so beside him, since nobody drives his runtime any
+/// more, listens from now on.
+struct Listening<'a> {
+    session: &'a Session,
+    changes: Receiver<SessionChange>,
+}
+
+impl<'a> Listening<'a> {
+    fn start(session: &'a Session, client: &Client) -> Self {
+        let kept = session.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Self { session, changes: kept.unwrap_or_else(|| client.subscribe_to_session_changes()) }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        // What it was not told yet is for the next who waits.
+        let next = self.changes.resubscribe();
+        let changes = std::mem::replace(&mut self.changes, next);
+        *self.session.changes.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes);
     }
 }
 

@@ -231,6 +231,11 @@ impl Schedule {
         self.publication.take()
     }
 
+    /// What was last taken to be published. `None` until the first outcome is known.
+    pub fn published(&self) -> Option<&TurnState> {
+        self.publication.published()
+    }
+
     /// Whether whoever subscribes now is told nothing before the next answer.
     pub fn is_waiting_for_outcome(&self) -> bool {
         self.publication.is_awaited()

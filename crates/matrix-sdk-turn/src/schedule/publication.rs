@@ -27,6 +27,11 @@ impl Publication {
         self.is_awaited = false;
     }
 
+    /// What was published last.
+    pub(super) fn published(&self) -> Option<&TurnState> {
+        self.published.last()
+    }
+
     pub(super) fn is_awaited(&self) -> bool {
         self.is_awaited
     }

@@ -45,8 +45,10 @@ use crate::{
 /// any of it. What the source holds, matrix-sdk's `Client` for one, is dropped inside a runtime.
 ///
 /// If the service's runtime ends, or if nobody drives it, the task moves to the runtime of a
-/// subscriber: within a second of subscribing, later on within 30 s. If there is no other runtime,
-/// subscribers are told [`Unreachable`](UnavailableReason::Unreachable).
+/// subscriber: within a second of subscribing, later on within 30 s. Its timers must be enabled.
+/// If there is no other runtime, then where the service's has ended, subscribers are told
+/// [`Unreachable`](UnavailableReason::Unreachable) as soon as a request would be due, and see that
+/// credentials expired when they next look; where nobody drives it, they wait until somebody does.
 ///
 /// # The end of the session
 ///
@@ -80,7 +82,7 @@ impl TurnService {
     /// What there is to use right now, as far as it is known: nothing is asked. `None` if nothing
     /// was asked yet.
     pub fn state(&self) -> Option<TurnState> {
-        self.shared.catch_up()
+        self.shared.state()
     }
 
     /// Why the last request failed, if it did. There may be valid credentials all the same: what a

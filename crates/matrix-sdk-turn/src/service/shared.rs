@@ -37,8 +37,9 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) request_timeout: Duration,
     inner: Mutex<Inner>,
-    /// `None` until the first outcome is known.
-    states: watch::Sender<Option<TurnState>>,
+    /// Wakes the streams: there is something to see that was not there before. It counts how often;
+    /// what there is to see is for the schedule to tell.
+    published: watch::Sender<u64>,
     /// Wakes those who wait for an answer: it is there or is late, or nobody brings it any more.
     progress: Notify,
     /// Wakes those who can run the task in another runtime.
@@ -73,7 +74,7 @@ impl Shared {
             clock,
             request_timeout,
             inner: Mutex::new(Inner { schedule, source, subscribers: 0, task: Place::default() }),
-            states: watch::Sender::new(None),
+            published: watch::Sender::new(0),
             progress: Notify::new(),
             task_lost: Arc::default(),
         }
@@ -94,11 +95,12 @@ impl Shared {
         let mut inner = self.lock();
         let now = self.clock.now();
         event(&mut inner.schedule, now);
-        self.publish(&mut inner, now);
+        let update = inner.schedule.take_update(now);
         inner.task.wake(now.monotonic);
         let released = inner.release_source_if_ended();
         drop(inner);
         drop(released);
+        self.publish(update);
     }
 
     /// The same, for an event that callers of `get()` may be waiting for.
@@ -107,33 +109,37 @@ impl Shared {
         self.progress.notify_waiters();
     }
 
-    /// Under the lock, so that an older state never follows a newer one. Returns whether there was
-    /// something to publish.
-    fn publish(&self, inner: &mut Inner, now: Timestamp) -> bool {
-        let Some(state) = inner.schedule.take_update(now) else { return false };
-        debug!(?state, "TURN credentials changed");
-        self.states.send_replace(Some(state));
-        true
+    /// Wakes whoever wants to see an update. Not under the lock: a waker may do anything, and look at
+    /// the service for one.
+    fn publish(&self, update: Option<TurnState>) {
+        if let Some(state) = update {
+            debug!(?state, "TURN credentials changed");
+            self.published.send_modify(|count| *count = count.wrapping_add(1));
+        }
     }
 
-    /// Withdraws what expired while the timers stood still, and returns what is left.
-    pub(super) fn catch_up(&self) -> Option<TurnState> {
+    /// What there is to see, without what expired while the timers stood still.
+    pub(super) fn state(&self) -> Option<TurnState> {
         let mut inner = self.lock();
         let now = self.clock.now();
-        if self.publish(&mut inner, now) {
+        let update = inner.schedule.take_update(now);
+        if update.is_some() {
             inner.task.wake(now.monotonic);
         }
-        self.states.borrow().clone()
+        let state = inner.schedule.published().cloned();
+        drop(inner);
+        self.publish(update);
+        state
     }
 
-    /// The states from now on: from the newest on, unless that is out of date.
-    pub(super) fn states(&self) -> WatchStream<Option<TurnState>> {
+    /// Ticks whenever there is something to see: at once, unless what there is is out of date.
+    pub(super) fn published(&self) -> WatchStream<u64> {
         let inner = self.lock();
-        let states = self.states.subscribe();
+        let published = self.published.subscribe();
         if inner.schedule.is_waiting_for_outcome() {
-            WatchStream::from_changes(states)
+            WatchStream::from_changes(published)
         } else {
-            WatchStream::new(states)
+            WatchStream::new(published)
         }
     }
 
@@ -151,7 +157,12 @@ impl Shared {
         inner.task.wake(self.clock.now().monotonic);
     }
 
-    pub(super) fn answered(&self, answer: Result<Answer, Unavailable>) {
+    /// The source answered the task that is woken by `wake`. Nobody wants to know if another one
+    /// took its place: then this is the answer to a request that was given up.
+    pub(super) fn answered(&self, wake: &Arc<Notify>, answer: Result<Answer, Unavailable>) {
+        if !self.lock().task.is_held_by(wake) {
+            return;
+        }
         match &answer {
             Ok(_) => {}
             // Once per retry, however long an outage takes.
@@ -206,20 +217,27 @@ impl Shared {
         self.lock().task.is_held()
     }
 
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        self.lock().source.clone()
+    }
+
     /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
-    pub(super) fn register_task(&self, vacancy: Vacancy) -> Option<(Arc<Source>, Arc<Notify>)> {
+    pub(super) fn register_task(&self, vacancy: Vacancy) -> Option<Arc<Notify>> {
         let mut inner = self.lock();
+        inner.source.as_ref()?;
         let now = self.clock.now();
-        let source = inner.source.clone()?;
         let is_in_flight = inner.schedule.in_flight().is_some();
         if !inner.task.may_be_taken(vacancy, now.monotonic, is_in_flight) {
             return None;
         }
-        self.abandon_request(&mut inner, now);
+        // If one was in flight, whoever had sent it is not going to answer.
+        inner.schedule.answered(now, Err(abandoned()));
+        let update = inner.schedule.take_update(now);
         let wake = inner.task.take(now.monotonic);
         drop(inner);
+        self.publish(update);
         self.progress.notify_waiters();
-        Some((source, wake))
+        Some(wake)
     }
 
     /// Decides what the task does next. `None`: nothing more, and it is gone as of now.
@@ -229,43 +247,44 @@ impl Shared {
         if !inner.task.is_held_by(wake) {
             return None;
         }
-        self.publish(&mut inner, now);
+        let update = inner.schedule.take_update(now);
         let begin_request = inner.schedule.begin_request(now);
         let is_idle = inner.subscribers == 0 && !inner.schedule.is_asking(now);
-        if is_idle || inner.source.is_none() {
+        let step = if is_idle || inner.source.is_none() {
             inner.task.leave();
-            return None;
-        }
-        let wakeup = inner.schedule.next_wakeup(now);
-        let timeout = inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
-        inner.task.expect_step([wakeup, timeout].into_iter().flatten().min());
-        Some(Step { begin_request, wakeup })
+            None
+        } else {
+            let wakeup = inner.schedule.next_wakeup(now);
+            let timeout =
+                inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
+            inner.task.expect_step([wakeup, timeout].into_iter().flatten().min());
+            Some(Step { begin_request, wakeup })
+        };
+        drop(inner);
+        self.publish(update);
+        step
     }
 
-    /// The task went down with its runtime, if it is not gone by its own decision.
-    pub(super) fn lose_task(&self, wake: &Arc<Notify>) {
+    /// The task went down with its runtime, if it is not gone by its own decision. Whoever waits for
+    /// an answer is told so, unless the task never got a place to run in: then another is tried.
+    pub(super) fn lose_task(&self, wake: &Arc<Notify>, was_spawned: bool) {
         let mut inner = self.lock();
-        if inner.task.is_held_by(wake) {
-            inner.task.leave();
-            self.abandon_request(&mut inner, self.clock.now());
-            drop(inner);
-            self.progress.notify_waiters();
-            self.task_lost.notify_waiters();
+        if !inner.task.is_held_by(wake) {
+            return;
         }
-    }
-
-    /// The request in flight, if there is one, is not going to be answered.
-    fn abandon_request(&self, inner: &mut Inner, now: Timestamp) {
-        inner.schedule.answered(now, Err(abandoned()));
-        self.publish(inner, now);
+        inner.task.leave();
+        drop(inner);
+        if was_spawned {
+            self.fail_for_want_of_a_runtime();
+        }
+        self.task_lost.notify_waiters();
     }
 
     /// There is no runtime to ask on: whoever waits is told so.
     pub(super) fn fail_for_want_of_a_runtime(&self) {
         self.conclude(|schedule, now| {
-            if schedule.begin_request(now) {
-                schedule.answered(now, Err(abandoned()));
-            }
+            schedule.begin_request(now);
+            schedule.answered(now, Err(abandoned()));
         });
     }
 }

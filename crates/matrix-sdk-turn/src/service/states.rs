@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_core::{FusedStream, Stream};
@@ -50,7 +50,7 @@ impl Drop for Subscription {
 ///
 /// It may be polled and dropped on any thread, inside a tokio runtime or not.
 pub struct TurnStates {
-    states: WatchStream<Option<TurnState>>,
+    published: WatchStream<u64>,
     seen: Seen,
     /// `None` once the stream has ended.
     subscription: Option<Subscription>,
@@ -59,7 +59,11 @@ pub struct TurnStates {
 impl TurnStates {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         let subscription = Subscription::new(shared);
-        Self { states: shared.states(), seen: Seen::default(), subscription: Some(subscription) }
+        Self {
+            published: shared.published(),
+            seen: Seen::default(),
+            subscription: Some(subscription),
+        }
     }
 
     /// The next state, as [`StreamExt::next`] without an import. `None` once the session has ended.
@@ -77,21 +81,20 @@ impl Stream for TurnStates {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TurnState>> {
         let Some(subscription) = &self.subscription else { return Poll::Ready(None) };
-        subscription.shared.catch_up();
-        loop {
-            match Pin::new(&mut self.states).poll_next(cx) {
-                Poll::Ready(Some(Some(state))) if self.seen.is_news(&state) => {
-                    self.seen.note(&state);
-                    if state.is_final() {
-                        self.subscription = None;
-                    }
-                    return Poll::Ready(Some(state));
-                }
-                Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
+        let shared = subscription.shared.clone();
+        // What expired meanwhile is withdrawn, and that is published, if it is not yet.
+        shared.state();
+        while ready!(Pin::new(&mut self.published).poll_next(cx)).is_some() {
+            let Some(state) = shared.state().filter(|state| self.seen.is_news(state)) else {
+                continue;
+            };
+            self.seen.note(&state);
+            if state.is_final() {
+                self.subscription = None;
             }
+            return Poll::Ready(Some(state));
         }
+        Poll::Ready(None)
     }
 }
 

@@ -4,7 +4,10 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::pin,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -49,12 +52,14 @@ pub(super) fn ensure(shared: &Arc<Shared>) {
 
 /// Starts the task on `runtime` if its place is vacant. Returns whether it was.
 fn start(shared: &Arc<Shared>, runtime: &Handle, vacancy: Vacancy) -> bool {
-    let Some((source, wake)) = shared.register_task(vacancy) else { return false };
-    let task = Task { shared: Arc::downgrade(shared), source, wake };
+    let Some(wake) = shared.register_task(vacancy) else { return false };
+    let is_spawned = Arc::new(AtomicBool::new(false));
+    let task = Task { shared: Arc::downgrade(shared), wake, is_spawned: is_spawned.clone() };
     // A span of its own: whoever subscribed first is not whom the credentials are for.
     let span = debug_span!(parent: None, "turn_service");
     // A runtime that has shut down drops the task at once.
     runtime.spawn(task.run(shared.request_timeout).instrument(span));
+    is_spawned.store(true, Ordering::Release);
     true
 }
 
@@ -95,28 +100,30 @@ async fn come_home(weak: Weak<Shared>) {
 /// The task. It holds no strong reference while it waits, so that dropping the last handle ends it.
 struct Task {
     shared: Weak<Shared>,
-    source: Arc<Source>,
     wake: Arc<Notify>,
+    /// Not yet while its runtime is being handed the task.
+    is_spawned: Arc<AtomicBool>,
 }
 
 impl Task {
     async fn run(self, request_timeout: Duration) {
+        let Some(source) = self.shared.upgrade().and_then(|shared| shared.source()) else { return };
         let mut request = pin!(Fuse::terminated());
         let mut answer_is_late = pin!(Fuse::terminated());
-        let mut session_event = pin!(self.session_event(Duration::ZERO).fuse());
+        let mut session_event = pin!(session_event(&source, Duration::ZERO).fuse());
         while let Some(step) = self.shared.upgrade().and_then(|shared| shared.next_step(&self.wake))
         {
             if step.begin_request {
                 debug!("asking for TURN credentials");
-                request.set(self.ask(request_timeout).fuse());
+                request.set(ask(&source, request_timeout).fuse());
                 answer_is_late.set(sleep(ANSWER_PATIENCE).fuse());
             }
             tokio::select! {
-                answer = &mut request => self.tell(|shared| shared.answered(answer)),
+                answer = &mut request => self.tell(|shared| shared.answered(&self.wake, answer)),
                 () = &mut answer_is_late => self.tell(Shared::answer_is_late),
                 event = &mut session_event => {
-                    self.on_session_event(event);
-                    session_event.set(self.session_event(SESSION_EVENT_SPACING).fuse());
+                    self.tell(|shared| on_session_event(shared, event));
+                    session_event.set(self::session_event(&source, SESSION_EVENT_SPACING).fuse());
                 }
                 () = sleep_until_or_forever(step.wakeup) => {}
                 () = self.wake.notified() => {}
@@ -129,52 +136,48 @@ impl Task {
             event(&shared);
         }
     }
-
-    fn on_session_event(&self, event: SessionEvent) {
-        debug!(?event, "the session changed");
-        self.tell(|shared| {
-            shared.conclude(|schedule, now| match event {
-                SessionEvent::Renewed => schedule.session_renewed(now),
-                SessionEvent::Ended => schedule.end_session(UnavailableReason::LoggedOut.into()),
-            });
-        });
-    }
-
-    async fn ask(&self, request_timeout: Duration) -> Result<Answer, Unavailable> {
-        match timeout(request_timeout, self.guarded(|source| source.fetch())).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => Err(Unavailable::unreachable("the source panicked")),
-            Err(_elapsed) => {
-                Err(Unavailable::unreachable(format!("no answer within {request_timeout:?}")))
-            }
-        }
-    }
-
-    async fn session_event(&self, delay: Duration) -> SessionEvent {
-        sleep(delay).await;
-        match self.guarded(|source| source.session_event()).await {
-            Some(event) => event,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// What the source answers. `None` if it panics, which must not take the subscribers down with
-    /// it.
-    async fn guarded<'a, F: Future>(
-        &'a self,
-        call: impl FnOnce(&'a dyn TurnServerSource) -> F,
-    ) -> Option<F::Output> {
-        let source = self.source.get()?;
-        AssertUnwindSafe(async { call(source.as_ref()).await }).catch_unwind().await.ok()
-    }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.lose_task(&self.wake);
+        let was_spawned = self.is_spawned.load(Ordering::Acquire);
+        self.tell(|shared| shared.lose_task(&self.wake, was_spawned));
+    }
+}
+
+fn on_session_event(shared: &Shared, event: SessionEvent) {
+    debug!(?event, "the session changed");
+    shared.conclude(|schedule, now| match event {
+        SessionEvent::Renewed => schedule.session_renewed(now),
+        SessionEvent::Ended => schedule.end_session(UnavailableReason::LoggedOut.into()),
+    });
+}
+
+async fn ask(source: &Source, request_timeout: Duration) -> Result<Answer, Unavailable> {
+    match timeout(request_timeout, guarded(source, |source| source.fetch())).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => Err(Unavailable::unreachable("the source panicked")),
+        Err(_elapsed) => {
+            Err(Unavailable::unreachable(format!("no answer within {request_timeout:?}")))
         }
     }
+}
+
+async fn session_event(source: &Source, delay: Duration) -> SessionEvent {
+    sleep(delay).await;
+    match guarded(source, |source| source.session_event()).await {
+        Some(event) => event,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the source answers. `None` if it panics, which must not take the subscribers down with it.
+async fn guarded<'a, F: Future>(
+    source: &'a Source,
+    call: impl FnOnce(&'a dyn TurnServerSource) -> F,
+) -> Option<F::Output> {
+    let source = source.get()?;
+    AssertUnwindSafe(async { call(source.as_ref()).await }).catch_unwind().await.ok()
 }
 
 async fn sleep_until_or_forever(wakeup: Option<Instant>) {
