@@ -116,6 +116,7 @@ pub mod widget;
 
 pub use async_trait::async_trait;
 pub use matrix_sdk;
+pub use url;
 
 #[cfg(feature = "widget")]
 pub use self::widget::{
@@ -134,4 +135,5 @@ pub use self::{
     source::{Answer, SessionEvent, TurnServerSource},
     state::TurnState,
     unavailable::{MatrixError, Unavailable, UnavailableReason},
+    uri::{IceScheme, IceTransport, IceUri, InvalidIceUri, LeftOutUri},
 };
