@@ -23,6 +23,16 @@ const MAX_USERNAME_BYTES: usize = 509;
 /// when the last one is dropped. (Copies that a caller makes of [`password`](Self::password), and
 /// the HTTP response they came in, are beyond its reach.)
 ///
+/// How a transport is given them:
+///
+/// | transport | conversion |
+/// | --- | --- |
+/// | browsers and web views | [`ice_servers`](Self::ice_servers), as JSON |
+/// | webrtc-rs, rtc, libwebrtc (LiveKit), aiortc | [`to_ice_servers`](Self::to_ice_servers) |
+/// | GStreamer | [`gstreamer_turn_servers`](Self::gstreamer_turn_servers), [`gstreamer_stun_servers`](Self::gstreamer_stun_servers) |
+/// | libdatachannel | [`libdatachannel_ice_servers`](Self::libdatachannel_ice_servers) |
+/// | a TURN client of one's own, str0m for one | [`turn_endpoints`](Self::turn_endpoints) |
+///
 /// Two of them are equal when they hold the same URIs, username and password, however long they
 /// are still valid.
 #[derive(Clone)]

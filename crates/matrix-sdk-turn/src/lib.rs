@@ -129,7 +129,7 @@ pub use self::homeserver::HomeserverSource;
 pub use self::{
     clock::{Clock, Deadline, SystemClock, Timestamp},
     credentials::TurnServer,
-    ice::RtcIceServer,
+    ice::{IceServer, RtcIceServer, SecretUri, TurnEndpoint},
     policy::{InvalidPolicy, RefreshPolicy, RefreshPolicyBuilder},
     service::{Refresh, TurnService, TurnServiceBuilder, TurnStates},
     source::{Answer, SessionEvent, TurnServerSource},

@@ -131,6 +131,11 @@ impl IceUri {
         }
     }
 
+    /// The transport, if the URI has one.
+    pub(crate) fn written_transport(&self) -> Option<IceTransport> {
+        self.transport
+    }
+
     /// Whether the transport is secured: by TLS over TCP, or by DTLS over UDP.
     pub fn is_tls(&self) -> bool {
         matches!(self.scheme, IceScheme::Stuns | IceScheme::Turns)
