@@ -8,13 +8,30 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::clock::{Deadline, Timestamp};
+use crate::{
+    clock::{Deadline, Timestamp},
+    uri::{IceUri, LeftOutUri},
+};
+
+/// How long a username can be, in bytes
+/// ([RFC 8489, section 14.3](https://www.rfc-editor.org/rfc/rfc8489#section-14.3)).
+const MAX_USERNAME_BYTES: usize = 509;
 
 /// TURN servers with the credentials to use them, from `GET /_matrix/client/v3/voip/turnServer`.
 ///
 /// Cheap to clone: clones share one allocation, and username and password are wiped from memory
 /// when the last one is dropped. (Copies that a caller makes of [`password`](Self::password), and
 /// the HTTP response they came in, are beyond its reach.)
+///
+/// How a transport is given them:
+///
+/// | transport | conversion |
+/// | --- | --- |
+/// | browsers and web views | [`ice_servers`](Self::ice_servers), as JSON |
+/// | webrtc-rs, rtc, libwebrtc (LiveKit), aiortc | [`to_ice_servers`](Self::to_ice_servers) |
+/// | GStreamer | [`gstreamer_turn_servers`](Self::gstreamer_turn_servers), [`gstreamer_stun_servers`](Self::gstreamer_stun_servers) |
+/// | libdatachannel | [`libdatachannel_ice_servers`](Self::libdatachannel_ice_servers) |
+/// | a TURN client of one's own, str0m for one | [`turn_endpoints`](Self::turn_endpoints) |
 ///
 /// Two of them are equal when they hold the same URIs, username and password, however long they
 /// are still valid.
@@ -24,9 +41,10 @@ pub struct TurnServer {
     expires: Arc<Mutex<Option<Deadline>>>,
 }
 
-#[derive(PartialEq, Eq)]
 struct Credentials {
+    /// As an [`IceUri`] prints them.
     uris: Vec<String>,
+    left_out: Vec<LeftOutUri>,
     username: Zeroizing<String>,
     password: Zeroizing<String>,
 }
@@ -34,14 +52,27 @@ struct Credentials {
 impl TurnServer {
     /// Credentials whose expiry is not known. A [`TurnService`](crate::TurnService) notes the
     /// expiry of what it hands on.
+    ///
+    /// What is not an [`IceUri`] is [left out](Self::left_out): one such URI makes
+    /// `new RTCPeerConnection({ iceServers })` throw. The others are kept in their order, as an
+    /// `IceUri` prints them.
     pub fn new(
         uris: Vec<String>,
         username: impl Into<String>,
         password: impl Into<String>,
     ) -> Self {
+        let mut usable = Vec::with_capacity(uris.len());
+        let mut left_out = Vec::new();
+        for uri in uris {
+            match uri.parse::<IceUri>() {
+                Ok(parsed) => usable.push(parsed.to_string()),
+                Err(reason) => left_out.push(LeftOutUri { uri, reason }),
+            }
+        }
         Self {
             credentials: Arc::new(Credentials {
-                uris,
+                uris: usable,
+                left_out,
                 username: Zeroizing::new(username.into()),
                 password: Zeroizing::new(password.into()),
             }),
@@ -49,9 +80,20 @@ impl TurnServer {
         }
     }
 
-    /// Where the TURN servers are, as URIs of RFC 7064 and RFC 7065.
+    /// Where the TURN servers are, as URIs of RFC 7064 and RFC 7065, in the homeserver's order.
     pub fn uris(&self) -> &[String] {
         &self.credentials.uris
+    }
+
+    /// The same, in their parts.
+    pub fn ice_uris(&self) -> impl Iterator<Item = IceUri> {
+        // All of them parse: they were printed by `IceUri`.
+        self.uris().iter().filter_map(|uri| uri.parse().ok())
+    }
+
+    /// What the homeserver sent beside them that cannot be used, and why.
+    pub fn left_out(&self) -> &[LeftOutUri] {
+        &self.credentials.left_out
     }
 
     /// The username to authenticate with.
@@ -84,6 +126,24 @@ impl TurnServer {
         self.expires().is_some_and(|deadline| deadline.is_reached(now))
     }
 
+    /// Why nobody can authenticate with the username and the password; `None` if that is possible,
+    /// or no URI asks for it.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        let (username, password) = (self.username(), self.password());
+        if !self.ice_uris().any(|uri| uri.is_turn()) {
+            None
+        } else if username.is_empty() || password.is_empty() {
+            Some("it sent a turn: URI without username or password")
+        } else if username.len() > MAX_USERNAME_BYTES {
+            Some("its username is longer than the 509 bytes that STUN has room for")
+        } else if username.contains('\0') || password.contains('\0') {
+            // Transports that are written in C would take what is before it.
+            Some("its username or password contains a NUL character")
+        } else {
+            None
+        }
+    }
+
     fn expires(&self) -> Option<Deadline> {
         *self.expires.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,8 +166,10 @@ impl TurnServer {
 
 impl PartialEq for TurnServer {
     fn eq(&self, other: &Self) -> bool {
-        // `Arc` compares by address first, for contents that are `Eq`.
-        self.credentials == other.credentials
+        Arc::ptr_eq(&self.credentials, &other.credentials)
+            || (self.uris() == other.uris()
+                && self.username() == other.username()
+                && self.password() == other.password())
     }
 }
 

@@ -127,6 +127,7 @@ pub mod widget;
 
 pub use async_trait::async_trait;
 pub use matrix_sdk;
+pub use url;
 
 #[cfg(feature = "widget")]
 pub use self::widget::{
@@ -139,10 +140,11 @@ pub use self::homeserver::HomeserverSource;
 pub use self::{
     clock::{Clock, Deadline, SystemClock, Timestamp},
     credentials::TurnServer,
-    ice::RtcIceServer,
+    ice::{IceServer, RtcIceServer, SecretUri, TurnEndpoint},
     policy::{InvalidPolicy, RefreshPolicy, RefreshPolicyBuilder},
     service::{Refresh, TurnService, TurnServiceBuilder, TurnStates},
     source::{Answer, SessionEvent, TurnServerSource},
     state::TurnState,
     unavailable::{MatrixError, Unavailable, UnavailableReason},
+    uri::{IceScheme, IceTransport, IceUri, InvalidIceUri, LeftOutUri},
 };

@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::{
     credentials::TurnServer,
     unavailable::{Unavailable, UnavailableReason},
-    uri::IceUri,
+    uri::LeftOutUri,
 };
 
 /// Where TURN credentials come from.
@@ -85,43 +85,27 @@ impl Answer {
     /// Accepts credentials that hold for `ttl` from the moment they were asked for; a `ttl` of zero
     /// means that it is not known.
     ///
-    /// URIs that no WebRTC implementation takes are left out: one of them would make
-    /// `new RTCPeerConnection({ iceServers })` throw. What is kept has its scheme and transport in
-    /// lower case, since Firefox throws on others.
-    ///
     /// # Errors
     ///
     /// - [`UnavailableReason::NotConfigured`] if there are no URIs;
-    /// - [`UnavailableReason::Misconfigured`] if none of them is an ICE URI, or one is for a TURN
-    ///   server and username or password are empty.
+    /// - [`UnavailableReason::Misconfigured`] if none of them is an [`IceUri`](crate::IceUri), or one
+    ///   is for a TURN server and nobody can authenticate with the username and the password: one is
+    ///   empty, the username has more than 509 bytes, or there is a NUL character.
     pub fn new(server: TurnServer, ttl: Duration) -> Result<Self, Unavailable> {
-        if server.uris().is_empty() {
-            return Err(Unavailable::new(UnavailableReason::NotConfigured));
-        }
-
         let misconfigured =
-            |detail| Err(Unavailable::new(UnavailableReason::Misconfigured).with_detail(detail));
-        let usable: Vec<_> = server.uris().iter().filter_map(|uri| IceUri::parse(uri)).collect();
-        if usable.is_empty() {
-            return misconfigured("none of its URIs is a stun:, stuns:, turn: or turns: URI");
+            |detail: &str| Unavailable::new(UnavailableReason::Misconfigured).with_detail(detail);
+        match (server.uris(), server.left_out()) {
+            ([], []) => return Err(Unavailable::new(UnavailableReason::NotConfigured)),
+            ([], [LeftOutUri { reason, .. }, ..]) => {
+                return Err(misconfigured(&format!("none of its URIs can be used: {reason}")));
+            }
+            (_, []) => {}
+            (_, left_out) => warn!(?left_out, "leaving out URIs that are not those of ICE servers"),
         }
-        if usable.iter().any(IceUri::is_turn)
-            && (server.username().is_empty() || server.password().is_empty())
-        {
-            return misconfigured("it sent a turn: URI without username or password");
+        match server.flaw() {
+            Some(flaw) => Err(misconfigured(flaw)),
+            None => Ok(Self { server, ttl }),
         }
-
-        let left_out = server.uris().len() - usable.len();
-        if left_out > 0 {
-            warn!(left_out, "leaving out URIs that are not those of an ICE server");
-        }
-        let uris: Vec<_> = usable.iter().map(ToString::to_string).collect();
-        let is_canonical = uris == server.uris();
-        let server = match is_canonical {
-            true => server,
-            false => TurnServer::new(uris, server.username(), server.password()),
-        };
-        Ok(Self { server, ttl })
     }
 
     /// The credentials.
@@ -138,6 +122,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uri::InvalidIceUri;
 
     fn answer(uris: &[&str], username: &str, password: &str) -> Result<Answer, UnavailableReason> {
         let uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
@@ -157,20 +142,11 @@ mod tests {
     }
 
     #[test]
-    fn f22_scheme_and_transport_are_handed_on_in_lower_case() {
-        let uris = [
-            "TURN:Host?transport=UDP",
-            "Turns:[2001:DB8::1]:443?transport=Tcp",
-            "turn:bücher.example",
-        ];
-        let kept = answer(&uris, "u", "p").unwrap().server;
+    fn f22_what_is_handed_on_is_canonical() {
+        let uris = ["TURN:Host?transport=UDP", "stun:a", "Turns:[2001:DB8::1]:443?transport=Tcp"];
         assert_eq!(
-            kept.uris(),
-            [
-                "turn:Host?transport=udp",
-                "turns:[2001:DB8::1]:443?transport=tcp",
-                "turn:bücher.example"
-            ]
+            answer(&uris, "u", "p").unwrap().server.uris(),
+            ["turn:host?transport=udp", "stun:a", "turns:[2001:db8::1]:443?transport=tcp"]
         );
     }
 
@@ -197,28 +173,40 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_no_browser_takes_is_left_out() {
-        let useless = [
-            "",
-            ":",
-            "turn:",
-            "turn:?transport=udp",
-            "http://a",
-            "turn://a",
-            "turn:a b",
-            "turn:a:",
-            "turn:a:0",
-            "turn:a:+80",
-            "turn:a:65536",
-            "turn:a:x",
-            "turn:[::1",
-            "turn:[]",
-            "turn:user@host",
-        ];
-        for uri in useless {
-            let kept = answer(&[uri, "turn:a"], "u", "p").unwrap().server;
-            assert_eq!(kept.uris(), ["turn:a"], "{uri:?}");
-            assert_eq!(answer(&[uri], "u", "p").unwrap_err(), UnavailableReason::Misconfigured);
+    fn what_nobody_can_authenticate_with_is_misconfigured() {
+        let longest = "u".repeat(509);
+        assert!(answer(&["turn:a"], &longest, "p").is_ok());
+        let too_long = longest + "u";
+        for (username, password) in [(too_long.as_str(), "p"), ("u\0v", "p"), ("u", "p\0q")] {
+            assert_eq!(
+                answer(&["turn:a"], username, password).unwrap_err(),
+                UnavailableReason::Misconfigured
+            );
+            assert!(answer(&["stun:a"], username, password).is_ok());
         }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_left_out_and_the_reason_kept() {
+        let server = answer(&["turn:b", "turn://a", "turn:a", "http:a"], "u", "p").unwrap().server;
+        assert_eq!(server.uris(), ["turn:b", "turn:a"]);
+        let left_out: Vec<_> = server
+            .left_out()
+            .iter()
+            .map(|left_out| (left_out.uri.as_str(), left_out.reason))
+            .collect();
+        assert_eq!(
+            left_out,
+            [("turn://a", InvalidIceUri::Slash), ("http:a", InvalidIceUri::Scheme)]
+        );
+    }
+
+    #[test]
+    fn if_nothing_can_be_used_the_reason_is_said() {
+        let server = TurnServer::new(vec!["turn:user:s3cret@a".to_owned()], "u", "p");
+        let unavailable = Answer::new(server, Duration::ZERO).unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::Misconfigured);
+        let text = unavailable.to_string();
+        assert!(text.contains("names a user") && !text.contains("s3cret"), "{text}");
     }
 }
