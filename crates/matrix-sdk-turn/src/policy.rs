@@ -68,10 +68,6 @@ const NOT_CONFIGURED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// access is not told to restart.
 const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// Timers stand still while a machine sleeps: what remains of this one is how late a machine that
-/// woke up notices.
-const MAX_TIMER: Duration = Duration::from_secs(30);
-
 impl Default for RefreshPolicy {
     fn default() -> Self {
         Self {
@@ -81,13 +77,17 @@ impl Default for RefreshPolicy {
             retry: RetryDelays { min: RETRY_MIN, max: RETRY_MAX, max_expired: RETRY_MAX_EXPIRED },
             not_configured_interval: NOT_CONFIGURED_INTERVAL,
             forbidden_interval: FORBIDDEN_INTERVAL,
-            max_timer: MAX_TIMER,
+            max_timer: Self::MAX_TIMER,
             request_timeout: Self::REQUEST_TIMEOUT,
         }
     }
 }
 
 impl RefreshPolicy {
+    /// Timers stand still while a machine sleeps: what remains of this one is how late a machine that
+    /// woke up notices.
+    pub(crate) const MAX_TIMER: Duration = Duration::from_secs(30);
+
     /// A request that was sent as an outage ended hangs for this long, and the next one follows up
     /// to two seconds later: credentials are back within 10 s.
     pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
@@ -266,7 +266,7 @@ impl RefreshPolicyBuilder {
             ("retry_max_expired", retry.max_expired, retry.min, retry.max),
             ("not_configured_interval", policy.not_configured_interval, MINUTE, DAY),
             ("forbidden_interval", policy.forbidden_interval, 10 * SECOND, DAY),
-            ("max_timer", policy.max_timer, SECOND, MAX_TIMER),
+            ("max_timer", policy.max_timer, SECOND, RefreshPolicy::MAX_TIMER),
             ("request_timeout", policy.request_timeout, SECOND, MINUTE),
         ] {
             if !(least..=most).contains(&given) {

@@ -4,10 +4,11 @@
 //! panic in their destructors where there is none. Clients of bindings drop their objects on the
 //! thread of a garbage collector, GTK clients on glib's, and both abort the process by that.
 
+use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "widget")]
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -15,11 +16,12 @@ use tokio::runtime::Handle;
 
 /// Drops its value inside a tokio runtime: the one of the thread that drops it, or else its own.
 ///
-/// A runtime that has shut down will do.
+/// A runtime that has shut down will do. If there is none at all, the value is leaked: a leak is
+/// better than an abort.
 pub(crate) struct InRuntime<T: Send + 'static> {
     /// `None` only once it is dropped.
     value: Option<T>,
-    /// `None` if there was no runtime when this was made. Then the value is dropped where it is.
+    /// `None` if there was no runtime when this was made.
     runtime: Option<Handle>,
 }
 
@@ -35,20 +37,28 @@ impl<T: Send + 'static> InRuntime<T> {
         Self { value: Some(value), runtime: Handle::try_current().ok() }
     }
 
-    /// The value. There always is one until this is dropped.
+    /// The value: `Some` until this is dropped.
     pub(crate) fn get(&self) -> Option<&T> {
         self.value.as_ref()
     }
 }
 
+/// Polls its value inside a tokio runtime: the one of the thread that polls it, or else its own.
+#[cfg(feature = "widget")]
 impl<F: Future + Send + Unpin + 'static> Future for InRuntime<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if self.runtime.is_none() {
-            self.runtime = Handle::try_current().ok();
-        }
-        match &mut self.value {
+    #[allow(clippy::panic, reason = "as `tokio::spawn` does, but with words that say what to do")]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { value, runtime } = self.get_mut();
+        let here = Handle::try_current().ok();
+        let is_outside = here.is_none();
+        *runtime = runtime.take().or(here);
+        let Some(runtime) = runtime else {
+            panic!("there is no tokio runtime to run on: poll this inside of one")
+        };
+        let _entered = is_outside.then(|| runtime.enter());
+        match value {
             Some(future) => Pin::new(future).poll(cx),
             None => Poll::Pending,
         }
@@ -58,15 +68,15 @@ impl<F: Future + Send + Unpin + 'static> Future for InRuntime<F> {
 impl<T: Send + 'static> Drop for InRuntime<T> {
     fn drop(&mut self) {
         let Some(value) = self.value.take() else { return };
-        let Some(runtime) = self.runtime.take() else { return };
-        match Handle::try_current() {
-            Ok(_) => drop(value),
-            Err(error) if error.is_missing_context() => {
+        match (Handle::try_current(), self.runtime.take()) {
+            (Ok(_), _) => drop(value),
+            (Err(error), Some(runtime)) if error.is_missing_context() => {
                 let _entered = runtime.enter();
                 drop(value);
             }
             // This thread is ending, and can enter no runtime any more.
-            Err(_) => drop_on_another_thread(value, runtime),
+            (Err(_), Some(runtime)) => drop_on_another_thread(value, runtime),
+            (Err(_), None) => std::mem::forget(value),
         }
     }
 }
@@ -79,7 +89,7 @@ fn drop_on_another_thread<T: Send + 'static>(value: T, runtime: Handle) {
         drop(taken.lock().unwrap_or_else(PoisonError::into_inner).take());
     });
     if spawned.is_err() {
-        // The system has no more threads. A leak is better than an abort.
+        // The system has no more threads.
         std::mem::forget(value);
     }
 }

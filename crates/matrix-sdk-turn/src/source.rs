@@ -28,6 +28,9 @@ pub trait TurnServerSource: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Unavailable`] says why there are no credentials, and so when the next request is due.
+    /// [`NotLoggedIn`](UnavailableReason::NotLoggedIn) and
+    /// [`SoftLoggedOut`](UnavailableReason::SoftLoggedOut) must cost nothing to say again, since every
+    /// new subscriber is a reason to ask: remember what was refused.
     async fn fetch(&self) -> Result<Answer, Unavailable>;
 
     /// Waits until something happens to the session behind the source that bears on what

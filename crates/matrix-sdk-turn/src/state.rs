@@ -44,7 +44,7 @@ impl TurnState {
         }
     }
 
-    /// Whether no other state can follow: the session has ended.
+    /// Whether this is the last state: the session has ended.
     pub(crate) fn is_final(&self) -> bool {
         self.unavailable().is_some_and(|why| why.reason() == UnavailableReason::LoggedOut)
     }

@@ -55,8 +55,8 @@ pub enum UnavailableReason {
 }
 
 impl UnavailableReason {
-    /// Whether it can be over any moment, without anybody changing the homeserver's configuration
-    /// or the account's rights: credentials follow as soon as there are any.
+    /// Whether it can end by itself, without anybody changing the homeserver's configuration or the
+    /// account's rights.
     pub fn is_transient(self) -> bool {
         match self {
             Self::RateLimited

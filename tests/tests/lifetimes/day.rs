@@ -57,7 +57,7 @@ async fn next(states: &mut TurnStates) -> TurnState {
     timeout(Duration::from_secs(30), states.next()).await.expect("a state comes").unwrap()
 }
 
-/// The next credentials, whatever comes before them.
+/// The next credentials. Before them, a stream may or may not see that the last ones expired.
 async fn next_credentials(states: &mut TurnStates) -> String {
     loop {
         if let Some(server) = next(states).await.available() {
@@ -109,7 +109,6 @@ async fn troubles(account: &Account, states: &mut TurnStates) {
 
     let served = homeserver.serve_turn_servers(turn_servers("after the night", 3600)).await;
     clock.sleep(480 * MINUTE);
-    assert_eq!(reason(&next(states).await), UnavailableReason::Expired);
     turn.refresh();
     assert_eq!(next_credentials(states).await, "after the night");
     drop(served);

@@ -219,6 +219,40 @@ fn a_driver_whose_future_is_dropped_on_a_bare_thread_lets_go_of_its_room_inside_
     }
 }
 
+#[test]
+fn a_driver_that_knows_no_runtime_at_all_leaks_its_room_rather_than_abort() {
+    let (owner, room) = LastOwner::start();
+    on_a_bare_thread(move || {
+        let (driver, handle) = TurnServerCapability::shared().widget_driver(settings());
+        drop(driver.run(room, Provider::Grant));
+        drop(handle);
+    });
+    drop(owner);
+}
+
+#[test]
+fn a_driver_that_is_polled_without_any_runtime_says_so_and_does_not_abort() {
+    let (owner, room) = LastOwner::start();
+    let polled = std::thread::spawn(move || {
+        let (driver, _handle) = TurnServerCapability::shared().widget_driver(settings());
+        futures::executor::block_on(driver.run(room, Provider::Grant))
+    });
+    let text = *polled.join().unwrap_err().downcast::<&str>().unwrap();
+    assert!(text.contains("no tokio runtime"), "{text}");
+    drop(owner);
+}
+
+#[test]
+fn a_driver_of_a_service_runs_on_any_executor() {
+    let (mut owner, room) = LastOwner::start();
+    let turn = owner.turn.take().unwrap();
+    let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
+    let running =
+        std::thread::spawn(move || futures::executor::block_on(driver.run(room, Provider::Grant)));
+    drop(handle);
+    assert_eq!(running.join().unwrap(), Err(()));
+}
+
 thread_local! {
     static KEPT: RefCell<Option<TurnService>> = const { RefCell::new(None) };
 }

@@ -9,9 +9,8 @@ use std::{
 use async_trait::async_trait;
 use futures::{StreamExt, executor::block_on};
 use matrix_sdk_turn::{TurnServerSource, TurnService, TurnState, UnavailableReason};
-use serde_json::json;
 use tests::{
-    homeserver::{Homeserver, matrix_error, turn_servers},
+    homeserver::{Homeserver, turn_servers},
     source::{Outcome, Script, available, available_for, scripted},
 };
 use tokio::{
@@ -334,33 +333,6 @@ fn a_runtime_that_never_ran_the_task_keeps_nothing_of_a_session_that_ended() {
     let _states = turn.subscribe();
     turn.end_session();
     assert!(kept.upgrade().is_none());
-}
-
-#[test]
-fn a_session_is_listened_to_though_nobody_drives_the_runtime_that_listened_first() {
-    let serving = multi_threaded();
-    let homeserver = serving.block_on(Homeserver::start_and_let_the_app_refresh_tokens());
-    let refused = matrix_error(401, "M_UNKNOWN_TOKEN", json!({ "soft_logout": true }));
-    serving.block_on(homeserver.answer_turn_servers(refused));
-    let idle = current_thread();
-    let turn = idle.block_on(async { TurnService::new(&homeserver.client) });
-    let first = idle.block_on(async {
-        let mut states = turn.subscribe();
-        states.next().await.unwrap();
-        states
-    });
-
-    let away = multi_threaded();
-    let mut states = away.block_on(async { turn.subscribe() });
-    away.block_on(states.next()).unwrap();
-    serving.block_on(homeserver.serve_refreshed(turn_servers("alice", 3600)));
-    serving.block_on(homeserver.refresh_token());
-    let states = within(Duration::from_secs(20), move || {
-        away.block_on(async { while states.next().await.unwrap().available().is_none() {} });
-        states
-    });
-    let _entered = serving.enter();
-    drop((states, first, turn, idle, homeserver));
 }
 
 #[test]

@@ -83,6 +83,21 @@ async fn a_token_refreshed_before_anybody_listens_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_session_is_listened_to_though_who_listened_first_is_never_polled_again() {
+    let homeserver = Homeserver::start_and_let_the_app_refresh_tokens().await;
+    soft_logout(&homeserver).await;
+    let source = HomeserverSource::new(&homeserver.client);
+    // As in a task whose runtime nobody drives any more.
+    let mut stuck = source.session_event();
+    assert!(futures::poll!(&mut stuck).is_pending());
+
+    assert!(source.fetch().await.is_err());
+    homeserver.refresh_token().await;
+    let event = timeout(Duration::from_secs(20), source.session_event()).await;
+    assert_eq!(event, Ok(SessionEvent::Renewed));
+}
+
+#[tokio::test]
 async fn get_right_after_the_login_asks() {
     let homeserver = Homeserver::start_without_session().await;
     homeserver.answer_turn_servers(turn_servers("alice", 3600)).await;

@@ -8,23 +8,27 @@ use std::{
 use matrix_sdk::{Client, SessionChange};
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
-    time::sleep,
+    time::timeout,
 };
 use zeroize::Zeroizing;
 
 use crate::{
+    policy::RefreshPolicy,
     source::SessionEvent,
     unavailable::{Unavailable, UnavailableReason},
 };
 
-/// How often a client that is not logged in is looked at, which asks nobody. The SDK does not tell
-/// when it is.
-const LOGIN_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a client that lacks a session or another token is looked at, which asks nobody. The SDK
+/// does not tell when it is logged in, nor when another process refreshed the token.
+const LACKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often one that lacks nothing is looked at.
+const INTERVAL: Duration = RefreshPolicy::MAX_TIMER;
 
 /// What is known of a client's session besides what the client itself tells.
 pub(super) struct Session {
-    /// It is listened to from the beginning: what happens while nobody waits for an event is the
-    /// first one that the next who waits is told. `None` while somebody waits.
+    /// It is listened to from the beginning: an event that happens while nobody waits is kept for the
+    /// next call. `None` while somebody waits.
     changes: Mutex<Option<Receiver<SessionChange>>>,
     /// Why the last request was not sent, or was refused.
     lacking: Mutex<Option<Lacking>>,
@@ -89,13 +93,8 @@ impl Session {
     pub(super) async fn event(&self, client: &Client) -> SessionEvent {
         let mut listening = Listening::start(self, client);
         while !self.is_renewed(client) {
-            let change = match current_token(client) {
-                Some(_) => listening.changes.recv().await,
-                None => {
-                    sleep(LOGIN_INTERVAL).await;
-                    continue;
-                }
-            };
+            let interval = if self.lacking().is_some() { LACKING_INTERVAL } else { INTERVAL };
+            let Ok(change) = timeout(interval, listening.changes.recv()).await else { continue };
             match change {
                 Ok(SessionChange::UnknownToken(token))
                     if !token.soft_logout && !has_refresh_token(client) =>

@@ -48,7 +48,7 @@ impl TurnService {
         };
 
         let mut services = SERVICES.lock().unwrap_or_else(PoisonError::into_inner);
-        services.retain(|_, service| service.upgrade().is_some());
+        services.retain(|_, service| service.is_kept());
         if let Some(service) = services.get(&key).and_then(WeakTurnService::upgrade) {
             return service;
         }

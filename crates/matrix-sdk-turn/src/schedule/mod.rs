@@ -261,8 +261,8 @@ impl Schedule {
         self.next_due(now).map(|due| now.monotonic + due.min(self.policy.max_timer))
     }
 
-    /// How long until something is due, if both clocks run on as they should: waking up before
-    /// changes nothing. `None` as for [`next_wakeup`](Self::next_wakeup).
+    /// How long until something is due, if both clocks run on as they should: there is no need to wake
+    /// up earlier. `None` as for [`next_wakeup`](Self::next_wakeup).
     pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
         if !self.subscribed {
             return None;

@@ -140,7 +140,7 @@ impl Requests {
     /// after the last success.
     pub(super) fn refresh(&mut self, now: Timestamp) {
         if self.in_flight().is_none() && self.floor_remaining(now).is_zero() {
-            self.ask_soon();
+            self.ask_soon(now);
         }
     }
 
@@ -152,15 +152,12 @@ impl Requests {
         }
         let not_before = self.rejection.asked.map(|asked| Deadline::after(asked, floor));
         match not_before.filter(|not_before| !not_before.is_reached(now)) {
-            Some(not_before) if matches!(self.next, Due::ForSubscriberAfter(_)) => {
-                self.next = Due::At(not_before);
-            }
-            Some(not_before) => self.ask_within(now, not_before.remaining(now)),
+            Some(not_before) => self.ask_by(now, not_before),
             None => {
                 if matches!(self.last, Last::Success { .. }) {
                     self.last = Last::Nothing;
                 }
-                self.ask_soon();
+                self.ask_soon(now);
             }
         }
     }
@@ -173,12 +170,22 @@ impl Requests {
         }
     }
 
-    fn ask_soon(&mut self) {
-        self.next = match (self.next, self.last) {
-            (next @ (Due::NotBefore(_) | Due::Never), _) => next,
-            (_, Last::Failure { sent }) => Due::At(Deadline::after(sent, LEAST_SPACING)),
-            _ => Due::Now,
-        };
+    /// As soon as asking is allowed again after a failure.
+    fn ask_soon(&mut self, now: Timestamp) {
+        match (self.last, self.next) {
+            (Last::Failure { sent }, _) => self.ask_by(now, Deadline::after(sent, LEAST_SPACING)),
+            (_, Due::NotBefore(_) | Due::Never) => {}
+            _ => self.next = Due::Now,
+        }
+    }
+
+    /// Makes a request due by then, unless it is due before, or the homeserver asked for the delay.
+    fn ask_by(&mut self, now: Timestamp, latest: Deadline) {
+        if let Due::ForSubscriberAfter(_) = self.next {
+            self.next = Due::At(latest);
+        } else {
+            self.ask_within(now, latest.remaining(now));
+        }
     }
 }
 
@@ -215,5 +222,26 @@ mod tests {
         let set_back = later(now, 2);
         schedule.refresh(set_back);
         assert!(schedule.begin_request(set_back));
+    }
+
+    #[test]
+    fn s09_refresh_never_postpones_what_is_due() {
+        use UnavailableReason::{NotLoggedIn, Unreachable};
+
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, failed(NotLoggedIn));
+        schedule.subscribe(now);
+        assert_eq!(schedule.next_request_in(now), Some(Duration::ZERO));
+        schedule.session_renewed(now);
+        assert_eq!(schedule.next_request_in(now), Some(Duration::ZERO));
+
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, failed(Unreachable));
+        let due = schedule.next_request_in(now).unwrap();
+        assert!(due < LEAST_SPACING, "full jitter under 1 s");
+        schedule.refresh(now);
+        assert_eq!(schedule.next_request_in(now), Some(due));
     }
 }

@@ -54,8 +54,9 @@ use crate::{
 ///
 /// When the session ends, subscribers are told [`LoggedOut`](UnavailableReason::LoggedOut), the
 /// credentials are withdrawn, the source is dropped, and the streams end. The service learns of it
-/// from the homeserver; an app that logs out should call [`end_session`](Self::end_session), since
-/// nothing may be asked for hours.
+/// from the homeserver's answer to its next request, and in a session without a refresh token, to any
+/// request of the client's. An app that logs out should call [`end_session`](Self::end_session), for
+/// the next request may be hours away.
 ///
 /// ```no_run
 /// use matrix_sdk_turn::TurnService;
@@ -102,8 +103,8 @@ impl TurnService {
 
     /// Valid credentials: those that are held, or else those that the homeserver answers now.
     ///
-    /// What is held is returned at once as long as more than a quarter of its life is left, and no
-    /// TURN server rejected it. Else the homeserver is asked first, if a request is due. If that
+    /// What is held is returned at once as long as more than 28% of its life is left, and no TURN
+    /// server rejected it. Else the homeserver is asked first, if a request is due. If that
     /// fails, or takes longer than a second, valid credentials that are held are the answer; for
     /// rejected ones it waits up to 8 s. And if the homeserver just failed to answer, or said that
     /// it has no TURN server, then that is the answer here too, until it is time to ask again.
@@ -138,9 +139,19 @@ impl TurnService {
     ///
     /// Does nothing while a request is in flight, within 10 s of the last success, while the
     /// homeserver's `retry_after` runs, or once the session has ended. While nobody is subscribed,
-    /// it is the next subscriber for whom the homeserver is asked. May be called at any rate.
+    /// the homeserver is asked when somebody next subscribes. May be called at any rate.
     ///
-    /// It takes effect at once. What it returns may be awaited for the outcome, or dropped.
+    /// It takes effect at once. What it returns may be awaited for the outcome, or dropped:
+    ///
+    /// ```no_run
+    /// # async fn example(turn: matrix_sdk_turn::TurnService) {
+    /// turn.refresh();
+    /// match turn.refresh().await {
+    ///     Ok(server) => println!("{:?}", server.uris()),
+    ///     Err(why) => println!("{why}"),
+    /// }
+    /// # }
+    /// ```
     pub fn refresh(&self) -> Refresh {
         self.shared.tell(Schedule::refresh);
         Refresh { turn: self.clone() }
@@ -150,8 +161,7 @@ impl TurnService {
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
     /// If they are the current ones, asks for others now, or for the next subscriber or
-    /// [`get`](Self::get); but not within 10 s of the last time it did, then as soon as those are
-    /// over. If the homeserver answers the same ones again, as one that derives them from the time
+    /// [`get`](Self::get). If it did so less than 10 s ago, it waits until 10 s have passed. If the homeserver answers the same ones again, as one that derives them from the time
     /// of day does within a second, subscribers are not woken, and it is for you to report again.
     pub fn report_rejected(&self, server: &TurnServer) {
         self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
@@ -196,12 +206,17 @@ impl fmt::Debug for TurnService {
     }
 }
 
-/// A service as long as somebody else keeps it.
+/// A weak reference to a service.
 #[cfg(feature = "client")]
 pub(crate) struct WeakTurnService(std::sync::Weak<Shared>);
 
 #[cfg(feature = "client")]
 impl WeakTurnService {
+    /// Whether anybody keeps it.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
     /// `None` once nobody keeps it, or its session has ended.
     pub(crate) fn upgrade(&self) -> Option<TurnService> {
         self.0.upgrade().filter(|shared| !shared.has_ended()).map(|shared| TurnService { shared })
@@ -210,7 +225,9 @@ impl WeakTurnService {
 
 /// The request that [`TurnService::refresh`] brought about.
 ///
-/// Await it for the outcome, or drop it: the request is sent in either case.
+/// Await it for the outcome, or drop it: if anybody is subscribed, the request is sent in either
+/// case. It is no future, so that it may be dropped without a warning; where one is asked for, in
+/// `tokio::spawn` for instance, [`into_future`](IntoFuture::into_future) makes it one.
 #[derive(Clone, Debug)]
 pub struct Refresh {
     turn: TurnService,

@@ -31,7 +31,7 @@ use crate::{
 
 /// The least time between two events of a session that are listened to. Refreshing an access token
 /// over and over must not make the homeserver be asked as often.
-const SESSION_EVENT_SPACING: Duration = Duration::from_secs(10);
+const SESSION_EVENT_SPACING: Duration = Duration::from_secs(1);
 
 /// How often somebody on another runtime looks whether the service's still runs.
 const STAND_IN_INTERVAL: Duration = Duration::from_secs(30);

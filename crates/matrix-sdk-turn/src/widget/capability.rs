@@ -18,8 +18,8 @@ pub(crate) const API_VERSION: &str = "town.robin.msc3846";
 /// Adds [MSC3846](https://github.com/matrix-org/matrix-spec-proposals/pull/3846) to the SDK's
 /// widget machinery: a widget that is granted it can watch the account's TURN servers.
 ///
-/// Make one, and a driver from it for every widget. Either it needs nothing, and each driver takes
-/// the credentials of the session that its room belongs to:
+/// Make one, and a driver from it for every widget. It can be made without
+/// arguments; then each driver uses the credentials of the session that its room belongs to:
 ///
 /// ```no_run
 /// # #[cfg(feature = "client")]
@@ -39,7 +39,7 @@ pub(crate) const API_VERSION: &str = "town.robin.msc3846";
 /// # }
 /// ```
 ///
-/// or it is made from a [`TurnService`] of the client's.
+/// Or it is made from a [`TurnService`] of the client's.
 #[derive(Clone, Debug)]
 pub struct TurnServerCapability {
     pub(super) account: Account,
@@ -51,7 +51,9 @@ pub struct TurnServerCapability {
 pub(super) enum Account {
     OfService(TurnService),
     #[cfg(feature = "client")]
-    OfRoom,
+    /// Of the session that the widget's room belongs to. With the runtime that it was made on, if it
+    /// was made on one.
+    OfRoom(Option<Handle>),
 }
 
 impl Account {
@@ -59,7 +61,7 @@ impl Account {
         match self {
             Self::OfService(turn) => turn.clock(),
             #[cfg(feature = "client")]
-            Self::OfRoom => Arc::new(SystemClock),
+            Self::OfRoom(_) => Arc::new(SystemClock),
         }
     }
 
@@ -68,7 +70,7 @@ impl Account {
         match self {
             Self::OfService(turn) => Some(turn.runtime()),
             #[cfg(feature = "client")]
-            Self::OfRoom => None,
+            Self::OfRoom(runtime) => runtime.clone(),
         }
     }
 
@@ -81,7 +83,7 @@ impl Account {
         match self {
             Self::OfService(turn) => turn,
             #[cfg(feature = "client")]
-            Self::OfRoom => TurnService::shared(&room.client()),
+            Self::OfRoom(_) => TurnService::shared(&room.client()),
         }
     }
 }
@@ -97,7 +99,10 @@ impl TurnServerCapability {
     /// of one session share one service.
     #[cfg(feature = "client")]
     pub fn shared() -> Self {
-        Self { account: Account::OfRoom, empty_update_when_unavailable: false }
+        Self {
+            account: Account::OfRoom(Handle::try_current().ok()),
+            empty_update_when_unavailable: false,
+        }
     }
 
     /// Whether a widget that watches is sent an update with an empty list of URIs when there are no

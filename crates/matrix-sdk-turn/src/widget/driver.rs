@@ -76,7 +76,9 @@ impl TurnWidgetDriver {
     ///
     /// # Panics
     ///
-    /// The future panics when it is polled outside of a tokio runtime, like [`tokio::spawn`].
+    /// The future panics when it is first polled outside of a tokio runtime, like [`tokio::spawn`],
+    /// unless the capability was made from a [`TurnService`], or inside of a runtime: then it runs
+    /// on that one.
     ///
     /// # Cancel safety
     ///
