@@ -48,8 +48,12 @@ async fn no_secret_is_in_a_log_at_trace() {
     }
 
     let debugs = format!(
-        "{state:?} {:?} {turn:?} {capability:?} {:?} {:?}",
+        "{state:?} {:?} {:?} {:?} {:?} {:?} {turn:?} {capability:?} {:?} {:?}",
         state.ice_servers(),
+        state.to_ice_servers(),
+        state.gstreamer_turn_servers(),
+        state.libdatachannel_ice_servers(),
+        state.turn_endpoints().collect::<Vec<_>>(),
         widget.handle,
         HomeserverSource::new(&homeserver.client)
     );

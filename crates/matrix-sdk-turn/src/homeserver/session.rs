@@ -110,8 +110,8 @@ impl Session {
     }
 }
 
-/// Somebody waits for an event. Whoever does so beside him, since nobody drives his runtime any
-/// more, listens from now on.
+/// Somebody waits for an event. If nobody drives the runtime that this one waits on, another may wait
+/// at the same time, and hears of what happens from then on.
 struct Listening<'a> {
     session: &'a Session,
     changes: Receiver<SessionChange>,

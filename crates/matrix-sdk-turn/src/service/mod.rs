@@ -32,7 +32,8 @@ use crate::{
     unavailable::{Unavailable, UnavailableReason},
 };
 
-/// TURN credentials of one account, always valid, at one request per TTL however many watch them.
+/// TURN credentials of one account, always valid, at about 1.5 requests per TTL, however many watch
+/// them.
 ///
 /// Make one per account, and clone it: clones share the credentials, the task that refreshes them,
 /// and the schedule. The task exists only while somebody is subscribed.

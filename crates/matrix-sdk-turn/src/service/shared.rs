@@ -92,7 +92,14 @@ impl Shared {
 
     /// Lets the schedule know of an event, publishes what follows from it, and wakes the task.
     pub(super) fn tell(&self, event: impl FnOnce(&mut Schedule, Timestamp)) {
-        let mut inner = self.lock();
+        self.tell_locked(self.lock(), event);
+    }
+
+    fn tell_locked(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        event: impl FnOnce(&mut Schedule, Timestamp),
+    ) {
         let now = self.clock.now();
         event(&mut inner.schedule, now);
         let update = inner.schedule.take_update(now);
@@ -157,19 +164,22 @@ impl Shared {
         inner.task.wake(self.clock.now().monotonic);
     }
 
-    /// The source answered the task that is woken by `wake`. Nobody wants to know if another one
-    /// took its place: then this is the answer to a request that was given up.
+    /// The source answered the task that is woken by `wake`. If another task has taken its place,
+    /// this is the answer to a request that was given up, and is ignored.
     pub(super) fn answered(&self, wake: &Arc<Notify>, answer: Result<Answer, Unavailable>) {
-        if !self.lock().task.is_held_by(wake) {
+        let failure = answer.as_ref().err().cloned();
+        let inner = self.lock();
+        if !inner.task.is_held_by(wake) {
             return;
         }
-        match &answer {
-            Ok(_) => {}
+        self.tell_locked(inner, |schedule, now| schedule.answered(now, answer));
+        self.progress.notify_waiters();
+        match failure {
+            None => {}
             // Once per retry, however long an outage takes.
-            Err(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
-            Err(why) => warn!(%why, "no TURN credentials"),
+            Some(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
+            Some(why) => warn!(%why, "no TURN credentials"),
         }
-        self.conclude(|schedule, now| schedule.answered(now, answer));
     }
 
     pub(super) fn answer_is_late(&self) {
@@ -310,10 +320,11 @@ impl Drop for Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = self.lock();
+        let subscribers = self.lock().subscribers;
+        let source = self.source();
         f.debug_struct("TurnService")
-            .field("source", &inner.source.as_ref().and_then(|source| source.get()))
-            .field("subscribers", &inner.subscribers)
+            .field("source", &source.as_ref().and_then(|source| source.get()))
+            .field("subscribers", &subscribers)
             .finish_non_exhaustive()
     }
 }
