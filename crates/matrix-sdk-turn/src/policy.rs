@@ -288,6 +288,36 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_can_be_read() {
+        let secs = Duration::from_secs;
+        let policy = RefreshPolicy::builder()
+            .refresh_at(0.5)
+            .jitter(0.1)
+            .floor(secs(11))
+            .retry_min(secs(2))
+            .retry_max(secs(70))
+            .retry_max_expired(secs(12))
+            .not_configured_interval(secs(120))
+            .forbidden_interval(secs(13))
+            .max_timer(secs(29))
+            .request_timeout(secs(7))
+            .build()
+            .unwrap();
+        assert_eq!((policy.refresh_at(), policy.jitter()), (0.5, 0.1));
+        let spans = [
+            policy.floor(),
+            policy.retry_min(),
+            policy.retry_max(),
+            policy.retry_max_expired(),
+            policy.not_configured_interval(),
+            policy.forbidden_interval(),
+            policy.max_timer(),
+            policy.request_timeout(),
+        ];
+        assert_eq!(spans, [11, 2, 70, 12, 120, 13, 29, 7].map(secs));
+    }
+
+    #[test]
     fn nonsense_is_refused_with_what_would_do() {
         let builder = RefreshPolicy::builder;
         let zero = Duration::ZERO;

@@ -85,3 +85,22 @@ impl Seen {
         self.0 = Some(state.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_a_result() {
+        let server = TurnServer::new(vec!["turn:a".to_owned()], "u", "p");
+        let available = TurnState::Available(server.clone());
+        assert_eq!((available.available(), available.unavailable()), (Some(&server), None));
+        assert_eq!(available.into_result(), Ok(server));
+
+        let why = Unavailable::from(UnavailableReason::Forbidden);
+        assert_eq!(why, Unavailable::new(UnavailableReason::Forbidden));
+        let unavailable = TurnState::Unavailable(why.clone());
+        assert_eq!((unavailable.available(), unavailable.unavailable()), (None, Some(&why)));
+        assert_eq!(Result::from(unavailable), Err(why));
+    }
+}
