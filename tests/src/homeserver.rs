@@ -101,6 +101,16 @@ impl Homeserver {
             .await;
     }
 
+    /// Ends the session, and tells the client so when it asks for something else.
+    pub async fn end_session(&self) {
+        Mock::given(method("GET"))
+            .and(path("/_matrix/client/v3/account/whoami"))
+            .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
+            .mount(&self.server)
+            .await;
+        assert!(self.client.whoami().await.is_err());
+    }
+
     /// Answers requests for TURN servers that are sent with the refreshed token.
     pub async fn serve_refreshed(&self, response: impl Respond + 'static) {
         Mock::given(method("GET"))

@@ -19,10 +19,7 @@ use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
 };
-use wiremock::{
-    Mock, ResponseTemplate,
-    matchers::{method, path},
-};
+use wiremock::ResponseTemplate;
 
 use super::sessions::witness;
 
@@ -128,16 +125,6 @@ async fn token_refresh(account: &Account, states: &mut TurnStates) {
     assert_eq!(next_credentials(states).await, "with a new token");
 }
 
-/// The homeserver ends the session, and some request of the client's is told so.
-async fn remote_logout(homeserver: &Homeserver) {
-    Mock::given(method("GET"))
-        .and(path("/_matrix/client/v3/account/whoami"))
-        .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
-        .mount(&homeserver.server)
-        .await;
-    assert!(homeserver.client.whoami().await.is_err());
-}
-
 #[test]
 fn a_clients_day_leaves_nothing_behind() {
     // The homeservers, and the SDK's own tasks of the clients, live elsewhere.
@@ -180,7 +167,7 @@ fn a_clients_day_leaves_nothing_behind() {
     // Evening: Alice logs out, Bob is logged out, Carol's client is dropped.
     alice.turn.end_session();
     assert_eq!(reason(&app.block_on(next(&mut alice_states))), UnavailableReason::LoggedOut);
-    serving.block_on(remote_logout(&bob.homeserver));
+    serving.block_on(bob.homeserver.end_session());
     assert_eq!(reason(&app.block_on(next(&mut bob_states))), UnavailableReason::LoggedOut);
     for states in [&mut alice_states, &mut bob_states] {
         assert_eq!(app.block_on(states.next()), None);
