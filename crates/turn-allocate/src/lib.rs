@@ -1,14 +1,13 @@
 //! A TURN client that tries credentials: it asks for one relay, and gives it back
 //! ([RFC 8656, section 7](https://www.rfc-editor.org/rfc/rfc8656#section-7)).
 
-mod uri;
-
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use matrix_sdk_turn::{IceTransport, IceUri};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::{
@@ -17,8 +16,6 @@ use tokio::{
 };
 use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
-
-use crate::uri::udp_host_and_port;
 
 /// How long a TURN server may take to lend a relay. In that time, the `turn` crate repeats its request
 /// five times.
@@ -95,8 +92,8 @@ pub enum AllocateError {
 /// What the last TURN server that was asked said, or why none could be asked.
 pub async fn allocate(servers: &TurnServers) -> Result<Relay, AllocateError> {
     let mut outcome = Err(AllocateError::NoUdpUri);
-    for (host, port) in servers.uris.iter().filter_map(|uri| udp_host_and_port(uri)) {
-        outcome = allocate_at(host, port, servers).await;
+    for uri in servers.uris.iter().filter_map(|uri| uri.parse().ok()).filter(is_for_udp) {
+        outcome = allocate_at(&uri, servers).await;
         if !matches!(outcome, Err(AllocateError::Unreachable { .. })) {
             break;
         }
@@ -104,12 +101,17 @@ pub async fn allocate(servers: &TurnServers) -> Result<Relay, AllocateError> {
     outcome
 }
 
-async fn allocate_at(host: &str, port: u16, servers: &TurnServers) -> Result<Relay, AllocateError> {
-    let server = format!("{host}:{port}");
+/// Whether it is for TURN over UDP, without DTLS.
+fn is_for_udp(uri: &IceUri) -> bool {
+    uri.is_turn() && uri.transport() == IceTransport::Udp && !uri.is_tls()
+}
+
+async fn allocate_at(uri: &IceUri, servers: &TurnServers) -> Result<Relay, AllocateError> {
+    let server = format!("{}:{}", uri.host(), uri.port());
     let unreachable = |why: String| AllocateError::Unreachable { server: server.clone(), why };
     let started = Instant::now();
 
-    let address = lookup_host((host, port))
+    let address = lookup_host(&server)
         .await
         .map_err(|error| unreachable(error.to_string()))?
         .next()
