@@ -4,9 +4,8 @@ use std::{ffi::OsString, time::Duration};
 
 use clap::{Args as ClapArgs, CommandFactory, Parser, error::ErrorKind};
 use matrix_sdk::ruma::OwnedRoomId;
+use turn_embedded::Fault;
 use url::Url;
-
-use crate::fault::Fault;
 
 /// A homeserver, a TURN server, a Matrix client and a widget in one process, to watch
 /// matrix-sdk-turn at work.

@@ -16,7 +16,7 @@ use tokio::signal::ctrl_c;
 use crate::{
     account::{Login, Session},
     args::Args,
-    embedded::Embedded,
+    embedded,
     observed::ObservedSource,
     play::Play,
     report::{Report, Speaker},
@@ -30,11 +30,11 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
     let mut stop = pin!(stopped(&report));
     let mut tally = Tally::default();
 
-    let (login, embedded) = match login {
+    let (login, servers) = match login {
         Some(login) => (login, None),
         None => {
-            let embedded = Embedded::start(&args.embedded, &report).await?;
-            (embedded.homeserver.login(), Some(embedded))
+            let servers = embedded::start(&args.embedded, &report).await?;
+            (embedded::login(&servers), Some(servers))
         }
     };
     let session = unless(stop.as_mut(), Session::log_in(&login, &report)).await?;
@@ -47,9 +47,9 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
     if let Some(session) = session {
         session.log_out().await;
     }
-    if let Some(embedded) = embedded {
-        tally.requests = embedded.homeserver.turn_server_requests();
-        embedded.stop().await;
+    if let Some(servers) = servers {
+        tally.requests = servers.homeserver.turn_server_requests();
+        servers.stop().await;
     }
     report.summary(&tally);
     outcome

@@ -1,35 +1,30 @@
-//! The embedded homeserver and the embedded TURN server, which share a secret.
+//! The embedded homeserver and TURN server, and what the report says of them.
+
+use turn_embedded::{EmbeddedServers, USER, room_id};
 
 use crate::{
-    args::EmbeddedArgs,
-    homeserver::{EmbeddedHomeserver, TurnConfig},
+    account::Login,
+    args::{Account, EmbeddedArgs},
     report::{Report, Speaker},
-    shared_secret::SharedSecret,
-    turn_server::EmbeddedTurnServer,
 };
 
-pub(crate) struct Embedded {
-    pub(crate) homeserver: EmbeddedHomeserver,
-    turn_server: EmbeddedTurnServer,
+pub(crate) async fn start(args: &EmbeddedArgs, report: &Report) -> anyhow::Result<EmbeddedServers> {
+    let servers = EmbeddedServers::start(args.ttl(), args.fault).await?;
+    let EmbeddedServers { homeserver, turn_server, .. } = &servers;
+
+    report.line(Speaker::TurnServer, format_args!("listens on {}/udp", turn_server.address()));
+    let ttl = args.ttl().as_secs();
+    report.line(
+        Speaker::Homeserver,
+        format_args!("listens on {}, credentials are valid for {ttl} s", homeserver.url()),
+    );
+    Ok(servers)
 }
 
-impl Embedded {
-    pub(crate) async fn start(args: &EmbeddedArgs, report: &Report) -> anyhow::Result<Self> {
-        let secret = SharedSecret::random();
-        let turn_server = EmbeddedTurnServer::start(secret.clone()).await?;
-        let turn = TurnConfig { uris: turn_server.uris(), secret, ttl: args.ttl() };
-        let homeserver = EmbeddedHomeserver::start(turn, args.fault).await?;
-
-        report.line(Speaker::TurnServer, format_args!("listens on {}/udp", turn_server.address()));
-        let ttl = args.ttl().as_secs();
-        report.line(
-            Speaker::Homeserver,
-            format_args!("listens on {}, credentials are valid for {ttl} s", homeserver.url()),
-        );
-        Ok(Self { homeserver, turn_server })
-    }
-
-    pub(crate) async fn stop(self) {
-        self.turn_server.stop().await;
-    }
+/// The login of the homeserver's only account.
+pub(crate) fn login(servers: &EmbeddedServers) -> Login {
+    let homeserver = &servers.homeserver;
+    let account =
+        Account { homeserver: homeserver.url().clone(), user: USER.to_owned(), room: room_id() };
+    Login { account, password: homeserver.password().to_owned() }
 }

@@ -5,15 +5,11 @@ mod account;
 mod args;
 mod demo;
 mod embedded;
-mod fault;
-mod homeserver;
 mod observed;
 mod password;
 mod play;
 mod report;
-mod shared_secret;
 mod tally;
-mod turn_server;
 mod widget;
 
 use std::{env, io, process::ExitCode};

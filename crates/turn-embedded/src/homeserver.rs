@@ -2,9 +2,10 @@
 //! one room, and to ask for TURN credentials.
 
 use std::{
+    fmt,
     net::Ipv4Addr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -25,31 +26,36 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use url::Url;
 
 use crate::{
-    account::Login,
-    args::Account,
     fault::{Failure, Fault, FaultState},
     shared_secret::SharedSecret,
 };
 
-const USER: &str = "alice";
-const USER_ID: &str = "@alice:localhost";
+/// The name of the homeserver's only account.
+pub const USER: &str = "alice";
+
+/// The user ID of the homeserver's only account.
+pub const USER_ID: &str = "@alice:localhost";
 
 /// What the homeserver hands out to clients that ask for TURN servers.
-pub(crate) struct TurnConfig {
-    pub(crate) uris: Vec<String>,
-    pub(crate) secret: SharedSecret,
-    pub(crate) ttl: Duration,
+#[derive(Debug)]
+pub struct TurnConfig {
+    /// Where the TURN servers are.
+    pub uris: Vec<String>,
+    /// What the credentials are made with.
+    pub secret: SharedSecret,
+    /// How long they are valid.
+    pub ttl: Duration,
 }
 
 /// A homeserver on a port of 127.0.0.1 that the system picked, with one account and one room.
-pub(crate) struct EmbeddedHomeserver {
+pub struct EmbeddedHomeserver {
     url: Url,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
 
 struct Shared {
-    turn: TurnConfig,
+    turn: Mutex<TurnConfig>,
     fault: Mutex<FaultState>,
     password: String,
     access_token: String,
@@ -57,13 +63,18 @@ struct Shared {
 }
 
 impl EmbeddedHomeserver {
-    pub(crate) async fn start(turn: TurnConfig, fault: Option<Fault>) -> anyhow::Result<Self> {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// Says so if there is no free port.
+    pub async fn start(turn: TurnConfig, fault: Option<Fault>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .context("the embedded homeserver found no free TCP port on 127.0.0.1")?;
         let url = Url::parse(&format!("http://{}", listener.local_addr()?))?;
         let shared = Arc::new(Shared {
-            turn,
+            turn: Mutex::new(turn),
             fault: Mutex::new(FaultState::new(fault)),
             password: ClientSecret::new().to_string(),
             access_token: ClientSecret::new().to_string(),
@@ -79,20 +90,46 @@ impl EmbeddedHomeserver {
     }
 
     /// Where it listens.
-    pub(crate) fn url(&self) -> &Url {
+    pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The login of its only account.
-    pub(crate) fn login(&self) -> Login {
-        let account =
-            Account { homeserver: self.url.clone(), user: USER.to_owned(), room: room_id() };
-        Login { account, password: self.shared.password.clone() }
+    /// The password of its only account, [`USER`].
+    pub fn password(&self) -> &str {
+        &self.shared.password
+    }
+
+    /// From now on, credentials are valid for `ttl`.
+    pub fn set_ttl(&self, ttl: Duration) {
+        self.shared.turn().ttl = ttl;
+    }
+
+    /// From now on, this goes wrong, or nothing.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        *self.shared.fault() = FaultState::new(fault);
     }
 
     /// How many requests for TURN credentials there were.
-    pub(crate) fn turn_server_requests(&self) -> u32 {
+    pub fn turn_server_requests(&self) -> u32 {
         self.shared.turn_server_requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    fn turn(&self) -> MutexGuard<'_, TurnConfig> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self) -> MutexGuard<'_, FaultState> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for EmbeddedHomeserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedHomeserver")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,7 +139,8 @@ impl Drop for EmbeddedHomeserver {
     }
 }
 
-fn room_id() -> OwnedRoomId {
+/// The room that the account is in.
+pub fn room_id() -> OwnedRoomId {
     owned_room_id!("!demo:localhost")
 }
 
@@ -204,10 +242,9 @@ async fn sync() -> Json<Value> {
 
 async fn turn_server(State(shared): State<Arc<Shared>>) -> Response {
     shared.turn_server_requests.fetch_add(1, Ordering::Relaxed);
-    let failure =
-        shared.fault.lock().unwrap_or_else(PoisonError::into_inner).on_request(Instant::now());
+    let failure = shared.fault().on_request(Instant::now());
     match failure {
-        None => Json(shared.turn.credentials(SystemTime::now())).into_response(),
+        None => Json(shared.turn().credentials(SystemTime::now())).into_response(),
         Some(Failure::Forbidden) => matrix_error(StatusCode::FORBIDDEN, "M_FORBIDDEN"),
         Some(Failure::NotConfigured) => Json(json!({})).into_response(),
         Some(Failure::Unavailable) => matrix_error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN"),

@@ -2,6 +2,7 @@
 //! with the shared secret.
 
 use std::{
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -24,13 +25,18 @@ use crate::shared_secret::SharedSecret;
 const REALM: &str = "localhost";
 
 /// A TURN server on a port of 127.0.0.1 that the system picked.
-pub(crate) struct EmbeddedTurnServer {
+pub struct EmbeddedTurnServer {
     address: SocketAddr,
     server: Server,
 }
 
 impl EmbeddedTurnServer {
-    pub(crate) async fn start(secret: SharedSecret) -> anyhow::Result<Self> {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// Says so if there is no free port.
+    pub async fn start(secret: SharedSecret) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .context("the embedded TURN server found no free UDP port on 127.0.0.1")?;
@@ -54,21 +60,28 @@ impl EmbeddedTurnServer {
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The URIs that a homeserver hands out for it: as usual one for UDP and one for TCP. The TURN
     /// server serves only UDP.
-    pub(crate) fn uris(&self) -> Vec<String> {
+    pub fn uris(&self) -> Vec<String> {
         let uri = |transport| format!("turn:{}?transport={transport}", self.address);
         vec![uri("udp"), uri("tcp")]
     }
 
-    pub(crate) async fn stop(self) {
+    /// Takes back all relays, and stops to listen.
+    pub async fn stop(self) {
         if let Err(error) = self.server.close().await {
             tracing::warn!(%error, "the embedded TURN server did not stop cleanly");
         }
+    }
+}
+
+impl fmt::Debug for EmbeddedTurnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedTurnServer").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-/// What `--fault` makes go wrong.
+/// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It refuses TURN to the account: 403
     Forbidden,
     /// It has no TURN server: 200 and an empty object, as Synapse answers

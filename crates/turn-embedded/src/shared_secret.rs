@@ -1,7 +1,11 @@
 //! Time-limited TURN credentials, as a homeserver with `turn_shared_secret` makes them and a TURN
 //! server with `use-auth-secret` checks them.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, Mac};
@@ -9,13 +13,14 @@ use matrix_sdk::ruma::ClientSecret;
 use sha1::Sha1;
 use thiserror::Error;
 
-/// A secret that only the homeserver and the TURN server know.
+/// A secret that only the homeserver and the TURN server know. Clones are the same secret: one that is
+/// rotated is another for all of them.
 #[derive(Clone)]
-pub(crate) struct SharedSecret(String);
+pub struct SharedSecret(Arc<RwLock<String>>);
 
 /// Why a TURN server refuses a username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// It does not begin with a time of expiry.
     #[error("the username is none of ours")]
     Unknown,
@@ -26,19 +31,28 @@ pub(crate) enum Refused {
 
 impl SharedSecret {
     /// A secret that nobody can guess.
-    pub(crate) fn random() -> Self {
-        Self(ClientSecret::new().to_string())
+    pub fn random() -> Self {
+        Self::from(ClientSecret::new().to_string())
+    }
+
+    /// Becomes another secret that nobody can guess.
+    pub fn rotate(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ClientSecret::new().to_string();
     }
 
     /// A username that begins with its time of expiry, and the password that belongs to it.
-    pub(crate) fn issue(&self, user_id: &str, ttl: Duration, now: SystemTime) -> (String, String) {
+    pub fn issue(&self, user_id: &str, ttl: Duration, now: SystemTime) -> (String, String) {
         let username = format!("{}:{user_id}", unix_seconds(now + ttl));
         let password = self.sign(&username);
         (username, password)
     }
 
     /// The password that belongs to a username, if the username is still valid.
-    pub(crate) fn password(&self, username: &str, now: SystemTime) -> Result<String, Refused> {
+    ///
+    /// # Errors
+    ///
+    /// Says why a TURN server refuses the username.
+    pub fn password(&self, username: &str, now: SystemTime) -> Result<String, Refused> {
         let (expiry, _user_id) = username.split_once(':').ok_or(Refused::Unknown)?;
         let expiry: u64 = expiry.parse().map_err(|_| Refused::Unknown)?;
         if expiry <= unix_seconds(now) {
@@ -48,10 +62,23 @@ impl SharedSecret {
     }
 
     fn sign(&self, username: &str) -> String {
-        let mut mac = Hmac::<Sha1>::new_from_slice(self.0.as_bytes())
+        let secret = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes())
             .expect("HMAC takes a key of any length");
         mac.update(username.as_bytes());
         BASE64_STANDARD.encode(mac.finalize().into_bytes())
+    }
+}
+
+impl From<String> for SharedSecret {
+    fn from(secret: String) -> Self {
+        Self(Arc::new(RwLock::new(secret)))
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedSecret(..)")
     }
 }
 
@@ -81,7 +108,7 @@ mod tests {
     #[test]
     fn the_password_is_the_one_coturn_computes() {
         // printf %s 1700000030:@alice:localhost | openssl dgst -sha1 -hmac secret -binary | base64
-        let secret = SharedSecret("secret".to_owned());
+        let secret = SharedSecret::from("secret".to_owned());
         let (_, password) = secret.issue("@alice:localhost", TTL, now());
         assert_eq!(password, "pa1XQvCVT92LgYuYsPjHnhhkaf4=");
     }
@@ -109,6 +136,18 @@ mod tests {
         for other in others {
             assert_ne!(other, Ok(password.clone()));
         }
+    }
+
+    #[test]
+    fn a_rotated_secret_is_another_for_all_who_share_it() {
+        let homeserver = SharedSecret::random();
+        let turn_server = homeserver.clone();
+        let (username, password) = homeserver.issue("@alice:localhost", TTL, now());
+
+        homeserver.rotate();
+        assert_ne!(turn_server.password(&username, now()), Ok(password));
+        let (username, password) = homeserver.issue("@alice:localhost", TTL, now());
+        assert_eq!(turn_server.password(&username, now()), Ok(password));
     }
 
     #[test]
