@@ -1,55 +1,102 @@
 //! The credentials that are held, for as long as they are valid: rules S2 and S6.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::saved::Saved;
 use crate::{
     clock::{Deadline, Timestamp},
     credentials::TurnServer,
     policy::RefreshPolicy,
 };
 
-/// Credentials, and when they were asked for. Their expiry is [`TurnServer`]'s to know.
+/// Credentials, and what is known of their life. Their expiry is [`TurnServer`]'s to know.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) server: TurnServer,
-    sent: Timestamp,
-    /// Zero: not known.
-    ttl: Duration,
+    life: Life,
     /// A TURN server did not accept them.
     pub(super) is_rejected: bool,
 }
 
+/// From when on credentials hold, for how long, and when they are to be refreshed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    pub(super) asked: Asked,
+    /// Zero: not known.
+    pub(super) ttl: Duration,
+    pub(super) refresh: Deadline,
+}
+
+/// When credentials were asked for. After a restart the monotonic clock may have no name for that
+/// moment, so it is counted back from one that it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    seen: Timestamp,
+    age: Duration,
+}
+
+impl Asked {
+    pub(super) fn at(sent: Timestamp) -> Self {
+        Self { seen: sent, age: Duration::ZERO }
+    }
+
+    /// As long as `age` before `seen`.
+    pub(super) fn before(seen: Timestamp, age: Duration) -> Self {
+        Self { seen, age }
+    }
+
+    /// The moment `span` later, or the one it is counted back from, if that is later still.
+    pub(super) fn deadline(&self, span: Duration) -> Deadline {
+        Deadline::after(self.seen, span.saturating_sub(self.age))
+    }
+
+    fn wall(&self) -> SystemTime {
+        self.seen.wall.checked_sub(self.age).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+impl Life {
+    fn expiry(&self) -> Option<Deadline> {
+        (!self.ttl.is_zero()).then(|| self.asked.deadline(self.ttl))
+    }
+}
+
 impl Held {
-    /// What the homeserver answered to the request of the moment `sent`.
-    pub(super) fn new(server: &TurnServer, sent: Timestamp, ttl: Duration) -> Self {
-        let server = server.expiring(expiry(sent, ttl));
-        Self { server, sent, ttl, is_rejected: false }
+    pub(super) fn new(server: &TurnServer, life: Life) -> Self {
+        Self { server: server.expiring(life.expiry()), life, is_rejected: false }
     }
 
     /// The homeserver answered the same credentials again. A rejection of them stands.
-    pub(super) fn extend(&mut self, sent: Timestamp, ttl: Duration) {
-        self.server.extend(expiry(sent, ttl));
-        (self.sent, self.ttl) = (sent, ttl);
+    pub(super) fn extend(&mut self, life: Life) {
+        self.server.extend(life.expiry());
+        self.life = life;
     }
 
     /// Whether they are as good as any: valid, not rejected, and no older than the steady state
     /// lets credentials become.
     pub(super) fn is_fresh(&self, policy: &RefreshPolicy, now: Timestamp) -> bool {
-        let oldest = match self.ttl {
+        let oldest = match self.life.ttl {
             Duration::ZERO => policy.retry.max,
             ttl => ttl.mul_f64(policy.refresh_at + policy.jitter),
         };
-        self.is_usable(now) && !Deadline::after(self.sent, oldest).is_reached(now)
+        self.is_usable(now) && !self.life.asked.deadline(oldest).is_reached(now)
     }
 
     /// Whether they are valid, and no TURN server said otherwise.
     pub(super) fn is_usable(&self, now: Timestamp) -> bool {
         !self.server.is_expired(now) && !self.is_rejected
     }
-}
 
-fn expiry(sent: Timestamp, ttl: Duration) -> Option<Deadline> {
-    (!ttl.is_zero()).then(|| Deadline::after(sent, ttl))
+    /// What is worth keeping beyond the process: what is not rejected, and known to hold for how long.
+    pub(super) fn saved(&self) -> Option<Saved> {
+        let Life { asked, ttl, refresh } = self.life;
+        (!self.is_rejected && !ttl.is_zero()).then(|| Saved {
+            server: self.server.clone(),
+            asked: asked.wall(),
+            ttl,
+            refresh: refresh.wall(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -33,10 +33,17 @@ use std::time::{Duration, Instant};
 /// The randomness a [`Schedule`] is given.
 pub use fastrand::Rng;
 
-pub use self::failure::MAX_RETRY_AFTER;
 use self::{
-    failure::Failure, held::Held, jitter::uniform, publication::Publication, refreshes::Refreshes,
+    failure::Failure,
+    held::{Asked, Held, Life},
+    jitter::uniform,
+    publication::Publication,
+    refreshes::Refreshes,
     requests::Requests,
+};
+pub use self::{
+    failure::MAX_RETRY_AFTER,
+    saved::{Saved, Useless},
 };
 use crate::{
     clock::{Deadline, Timestamp},
@@ -53,6 +60,7 @@ mod jitter;
 mod publication;
 mod refreshes;
 mod requests;
+mod saved;
 #[cfg(test)]
 mod testing;
 
@@ -199,18 +207,46 @@ impl Schedule {
     fn accept(&mut self, now: Timestamp, sent: Timestamp, Answer { server, ttl, .. }: Answer) {
         let ttl = ttl.min(MAX_TTL);
         let failing_since = self.failure.take().and_then(|failure| failure.failing_since());
-        let next =
+        let refresh =
             self.refreshes.next((&self.policy, &mut self.rng), now, (sent, ttl), failing_since);
-        self.requests.succeed(Deadline::after(now, self.policy.floor), next);
+        self.requests.succeed(Deadline::after(now, self.policy.floor), refresh);
 
+        let life = Life { asked: Asked::at(sent), ttl, refresh };
         match &mut self.held {
-            Some(held) if held.server == server => held.extend(sent, ttl),
-            held => {
-                let held = held.insert(Held::new(&server, sent, ttl));
-                self.publication.offer(TurnState::Available(held.server.clone()));
-            }
+            Some(held) if held.server == server => held.extend(life),
+            _ => self.hold(&server, life),
         }
         self.withdraw_expired(now);
+    }
+
+    fn hold(&mut self, server: &TurnServer, life: Life) {
+        let held = self.held.insert(Held::new(server, life));
+        self.publication.offer(TurnState::Available(held.server.clone()));
+    }
+
+    /// Instead of being sent, the request was answered by what an earlier process
+    /// [saved](Self::saved). Ignored if none was in flight.
+    ///
+    /// # Errors
+    ///
+    /// The saved credentials are of no use, and the request is still in flight.
+    pub fn restored(&mut self, now: Timestamp, saved: &Saved) -> Result<(), Useless> {
+        if self.in_flight().is_none() {
+            return Ok(());
+        }
+        let life = saved.life(&self.policy, now)?;
+        self.requests.succeed(life.asked.deadline(self.policy.floor), life.refresh);
+        self.refreshes.continued();
+        self.hold(&saved.server, life);
+        self.publication.answered();
+        Ok(())
+    }
+
+    /// What another process may start with, to be [`restored`](Self::restored) there. `None` if there
+    /// is nothing, or nothing that is worth it: a TURN server rejected it, or for how long it holds is
+    /// not known.
+    pub fn saved(&self) -> Option<Saved> {
+        self.held.as_ref().and_then(Held::saved)
     }
 
     fn fail(&mut self, now: Timestamp, sent: Timestamp, why: Unavailable) {

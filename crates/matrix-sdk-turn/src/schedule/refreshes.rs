@@ -28,6 +28,11 @@ impl Refreshes {
         Self { is_first: true, unknown_ttl_delay: policy.floor }
     }
 
+    /// An earlier process started these, and the first refresh was drawn by it.
+    pub(super) fn continued(&mut self) {
+        self.is_first = false;
+    }
+
     /// When to refresh what was asked for at the moment `sent`, and before that in vain since
     /// `failing_since`.
     pub(super) fn next(
