@@ -120,6 +120,8 @@ pub mod schedule;
 mod service;
 mod source;
 mod state;
+mod status;
+mod store;
 mod unavailable;
 mod uri;
 #[cfg(feature = "widget")]
@@ -136,15 +138,17 @@ pub use self::widget::{
 };
 
 #[cfg(feature = "client")]
-pub use self::homeserver::HomeserverSource;
+pub use self::homeserver::{ClientStore, HomeserverSource};
 pub use self::{
     clock::{Clock, Deadline, SystemClock, Timestamp},
     credentials::TurnServer,
     ice::{IceServer, RtcIceServer, SecretUri, TurnEndpoint},
     policy::{InvalidPolicy, RefreshPolicy, RefreshPolicyBuilder},
-    service::{Refresh, TurnService, TurnServiceBuilder, TurnStates},
+    service::{InvalidFallback, Refresh, TurnService, TurnServiceBuilder, TurnStates},
     source::{Answer, SessionEvent, TurnServerSource},
     state::TurnState,
+    status::{TurnStateKind, TurnStatus},
+    store::{StoreError, TurnServerStore},
     unavailable::{MatrixError, Unavailable, UnavailableReason},
     uri::{IceScheme, IceTransport, IceUri, InvalidIceUri, LeftOutUri},
 };
