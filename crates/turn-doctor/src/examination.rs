@@ -73,7 +73,10 @@ async fn examine_source(
             examine("the TURN server given".to_owned(), obtained, options, progress).await
         }
         Source::Saved(file) => {
-            let subject = format!("the answer in {}", file.display());
+            let subject = match file.as_os_str() == "-" {
+                true => "the answer on stdin".to_owned(),
+                false => format!("the answer in {}", file.display()),
+            };
             examine(subject, credentials::saved(file)?, options, progress).await
         }
     }

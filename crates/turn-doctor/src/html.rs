@@ -133,7 +133,12 @@ fn route_row(route: &Route) -> Markup {
         tr.route {
             @match route.address {
                 Some(address) => td.mono { (address) },
-                None => td.soft { "not reached" },
+                None => {
+                    @match route.failed() {
+                        Some(step) => (cell(route, Some(step))),
+                        None => td.soft { "not tried" },
+                    }
+                }
             }
             @for (kind, _) in COLUMNS { (cell(route, route.step(kind))) }
         }

@@ -77,8 +77,8 @@ fn finding_text(number: usize, finding: &Finding) -> String {
     let cause = &finding.cause;
     let mut text = format!("{style}{label}{style:#}");
     text.push_str(&indented(&cause.meaning(), label.len()));
-    let advice = indented(&format!("→ {}", cause.advice()), label.len());
-    let _ = write!(text, "\n{:indent$}{advice}\n", "", indent = label.len());
+    let advice = indented(&cause.advice(), label.len() + 2);
+    let _ = write!(text, "\n{:indent$}→ {advice}\n", "", indent = label.len());
     text
 }
 

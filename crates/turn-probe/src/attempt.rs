@@ -146,7 +146,8 @@ impl Attempt<'_> {
         Session::new(connection, self.patience())
     }
 
-    async fn allocate_another(&self) -> Result<(Lent, Found), Failure> {
+    /// Asks for a relay over a connection of its own, as a part of another step.
+    pub(crate) async fn allocate_another(&self) -> Result<(Lent, Found), Failure> {
         self.allocate(self.connect_again().await?).await
     }
 

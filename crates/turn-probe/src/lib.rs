@@ -51,6 +51,7 @@
 //! ([`rustls-platform-verifier`](rustls_platform_verifier)), both of which matrix-sdk brings. On Android,
 //! the app has to initialize the latter.
 
+mod allocate;
 mod attempt;
 mod diagnosis;
 mod direct;
@@ -67,6 +68,7 @@ mod step;
 pub use rustls::pki_types::CertificateDer;
 
 pub use self::{
+    allocate::{AllocateError, Relay, allocate},
     diagnosis::{
         Cause, Circumstances, Diagnosis, Finding, Origin, Route, RouteStatus, Severity, Verdict,
         diagnose, diagnose_unavailable,

@@ -33,6 +33,12 @@ impl Log {
         Self { uri, address: None, steps, started, limit }
     }
 
+    /// Notes nothing.
+    pub(crate) fn silent(uri: IceUri, limit: Duration) -> Self {
+        let (nobody_listens, _) = mpsc::channel(1);
+        Self::new(uri, nobody_listens, Instant::now(), limit)
+    }
+
     /// The same, of one address.
     pub(crate) fn at(&self, address: SocketAddr) -> Self {
         Self { address: Some(address), ..self.clone() }

@@ -55,11 +55,11 @@ pub fn probe(
 }
 
 async fn run(server: TurnServer, options: ProbeOptions, steps: mpsc::Sender<Step>) {
-    let started = Instant::now();
     let limit = options.step_timeout;
     let uris: Vec<IceUri> = server.ice_uris().take(MAX_URIS).collect();
     let tls = uris.iter().any(IceUri::is_tls).then(|| TlsSetup::new(&options.extra_roots));
 
+    let started = Instant::now();
     let logs = uris.into_iter().map(|uri| Log::new(uri, steps.clone(), started, limit));
     stream::iter(logs)
         .for_each_concurrent(options.at_once, |log| try_uri(log, &server, tls.as_ref()))

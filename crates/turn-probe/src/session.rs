@@ -110,16 +110,16 @@ impl Session {
         method: Method,
         add: impl Fn(&mut MessageWriteVec) -> Result<(), StunWriteError>,
     ) -> Result<Answer, Failure> {
-        for _ in 0..MAX_TRIES {
+        let mut tries = 1;
+        loop {
             let request = self.signed(method, &add)?;
             let answer = self.exchange(request).await?;
             let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
             match quietly(|| self.auth.validate_incoming_message(&message)) {
-                Ok(LongTermClientValidation::ResendRequest(_)) => {}
+                Ok(LongTermClientValidation::ResendRequest(_)) if tries < MAX_TRIES => tries += 1,
                 outcome => return judge(answer, outcome.is_ok(), self.is_signing()),
             }
         }
-        Err(Failure::Refusal { code: 438, reason: Text::new("Stale Nonce, again and again") })
     }
 
     /// Sends data to a peer: on a channel, or by its address.

@@ -11,6 +11,7 @@ mod host;
 mod interop;
 mod outcomes;
 mod parts;
+mod relay;
 mod run;
 mod scenarios;
 mod stage;

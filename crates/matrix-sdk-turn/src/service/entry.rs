@@ -14,9 +14,6 @@ use crate::{credentials::TurnServer, schedule::Saved, source::Answer};
 /// Another version is discarded: credentials are cheap to get.
 const VERSION: u32 = 1;
 
-/// More than a homeserver's answer can hold. A buffer that grows would leave copies of the password.
-const CAPACITY: usize = 4096;
-
 #[derive(Serialize, Deserialize)]
 struct Entry<'a> {
     version: u32,
@@ -51,7 +48,7 @@ pub(super) fn encode(saved: &Saved) -> Zeroizing<Vec<u8>> {
         ttl: millis(*ttl),
         refresh: since_1970(*refresh),
     };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(CAPACITY));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity(server)));
     // Strings and numbers always serialize.
     let _ = serde_json::to_writer(&mut *bytes, &entry);
     bytes
@@ -76,6 +73,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Saved, Unreadable> {
     let asked = moment(entry.asked).ok_or(Unreadable::Damaged)?;
     let refresh = moment(entry.refresh).ok_or(Unreadable::Damaged)?;
     Ok(Saved { server, asked, ttl, refresh })
+}
+
+/// Enough for the entry: a buffer that grows would leave copies of the password in memory.
+fn capacity(server: &TurnServer) -> usize {
+    const NAMES_AND_NUMBERS: usize = 256;
+    /// A control character is written as `\u0000`.
+    const LONGEST_ESCAPE: usize = 6;
+
+    let uris: usize = server.uris().iter().map(|uri| uri.len() + 1).sum();
+    NAMES_AND_NUMBERS + LONGEST_ESCAPE * (uris + server.username().len() + server.password().len())
 }
 
 fn since_1970(moment: SystemTime) -> u64 {
@@ -107,7 +114,9 @@ mod tests {
         #[test]
         fn s14_what_is_written_is_read(username in "[^\0]{1,100}", password in "[^\0]{1,100}") {
             let saved = saved(&username, &password);
-            prop_assert_eq!(decode(&encode(&saved)), Ok(saved));
+            let entry = encode(&saved);
+            prop_assert_eq!(entry.capacity(), capacity(&saved.server), "it did not grow");
+            prop_assert_eq!(decode(&entry), Ok(saved));
         }
 
         #[test]
