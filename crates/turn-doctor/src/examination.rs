@@ -73,9 +73,11 @@ async fn examine_source(
             examine("the TURN server given".to_owned(), obtained, options, progress).await
         }
         Source::Saved(file) => {
+            // Its directory is nobody's business who is sent a report.
+            let name = file.file_name().unwrap_or_default().display();
             let subject = match file.as_os_str() == "-" {
                 true => "the answer on stdin".to_owned(),
-                false => format!("the answer in {}", file.display()),
+                false => format!("the answer in {name}"),
             };
             examine(subject, credentials::saved(file)?, options, progress).await
         }
