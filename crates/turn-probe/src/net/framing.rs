@@ -52,10 +52,11 @@ impl Framing {
 
     /// Takes what was read, and returns a message if one is complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Incoming>, Failure> {
-        if !self.is_turn && self.buffer.is_empty() {
-            if let Some(stranger) = stranger(bytes) {
-                return Err(Failure::NotStun(stranger));
-            }
+        if !self.is_turn
+            && self.buffer.is_empty()
+            && let Some(stranger) = stranger(bytes)
+        {
+            return Err(Failure::NotStun(stranger));
         }
         // The addresses play no part in where a message ends.
         let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
