@@ -68,7 +68,7 @@ pub enum AllocateError {
 }
 
 /// Asks for a relay, and gives it back. The URIs are tried one after the other, until the server of one
-/// answers. [`probe`](crate::probe) finds out more.
+/// answers. [`probe`](crate::probe()) finds out more.
 ///
 /// # Errors
 ///

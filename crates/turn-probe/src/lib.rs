@@ -1,6 +1,6 @@
 //! Tries TURN servers for real, step by step, and says what is wrong with them.
 //!
-//! A client that has TURN credentials can put "Test my TURN server" into its settings: [`probe`] yields a
+//! A client that has TURN credentials can put "Test my TURN server" into its settings: [`probe`](probe()) yields a
 //! [`Step`] for each thing that it tried, and [`diagnose`] turns the steps into findings, each with one
 //! sentence on what it means and one on what to change.
 //!

@@ -12,7 +12,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// `user-quota` of 12.
 const AT_ONCE: usize = 4;
 
-/// How a probe is set up: see [`probe`](crate::probe).
+/// How a probe is set up: see [`probe`](crate::probe()).
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {
     pub(crate) step_timeout: Duration,
