@@ -7,4 +7,5 @@ pub mod clock;
 pub mod homeserver;
 pub mod log;
 pub mod source;
+pub mod store;
 pub mod widget;

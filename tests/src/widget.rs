@@ -8,7 +8,7 @@ use matrix_sdk::{
 };
 use matrix_sdk_turn::{
     CapabilitiesWithTurn, RefreshPolicy, TurnCapabilitiesProvider, TurnServerCapability,
-    TurnService, TurnWidgetDriverHandle, async_trait,
+    TurnService, TurnServiceBuilder, TurnWidgetDriverHandle, async_trait,
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
@@ -226,11 +226,12 @@ impl Hosted {
         provider: impl TurnCapabilitiesProvider,
         configure: impl FnOnce(TurnServerCapability) -> TurnServerCapability,
     ) -> Self {
-        Self::start_by_policy(RefreshPolicy::default(), provider, configure).await
+        Self::start_by(|turn| turn, provider, configure).await
     }
 
-    async fn start_by_policy(
-        policy: RefreshPolicy,
+    /// The same, with the service set up.
+    pub async fn start_by(
+        set_up: impl FnOnce(TurnServiceBuilder) -> TurnServiceBuilder,
         provider: impl TurnCapabilitiesProvider,
         configure: impl FnOnce(TurnServerCapability) -> TurnServerCapability,
     ) -> Self {
@@ -239,7 +240,7 @@ impl Hosted {
         tokio::time::pause();
 
         let (source, script) = scripted();
-        let turn = TurnService::builder(source).policy(policy).build();
+        let turn = set_up(TurnService::builder(source)).build();
         let capability = configure(TurnServerCapability::new(turn.clone()));
         let widget = Widget::start(&capability, room.clone(), provider);
         Self { widget, script, turn, room, homeserver }
@@ -255,7 +256,7 @@ impl Hosted {
     /// A widget that was granted TURN, and a service that asks as often as once a second.
     pub async fn granted_and_quick() -> Self {
         let policy = RefreshPolicy::builder().floor(Duration::from_secs(1)).build().unwrap();
-        let mut hosted = Self::start_by_policy(policy, Provider::Grant, |it| it).await;
+        let mut hosted = Self::start_by(|turn| turn.policy(policy), Provider::Grant, |it| it).await;
         hosted.widget.negotiate(&[TURN]).await;
         hosted
     }

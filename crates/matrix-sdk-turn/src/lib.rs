@@ -90,12 +90,15 @@
 //!   task and no `Client` outlives it, and no destructor panics. Only a request that was sent
 //!   already ends by itself, within seconds, since the SDK may be refreshing a token for it.
 //!
+//! What outlives the process, and what is used where the homeserver has nothing, is for the client to
+//! say: [`TurnServiceBuilder::persist`] and [`TurnServiceBuilder::fallback`].
+//!
 //! Below a TTL of 15 s, "never hammering" wins: at one request in 10 s at most, credentials run out.
 //!
 //! # Features
 //!
-//! - `client` (default): [`HomeserverSource`], [`TurnService::new`] and [`TurnService::shared`]. It
-//!   turns on no feature of matrix-sdk.
+//! - `client` (default): [`HomeserverSource`], [`ClientStore`], [`TurnService::new`] and
+//!   [`TurnService::shared`]. It turns on no feature of matrix-sdk.
 //! - `widget` (default): the `widget` module. It turns on matrix-sdk's `experimental-widgets`.
 //! - `server`: nothing. ruma's macros insist on a feature of that name.
 //!
@@ -120,6 +123,8 @@ pub mod schedule;
 mod service;
 mod source;
 mod state;
+mod status;
+mod store;
 mod unavailable;
 mod uri;
 #[cfg(feature = "widget")]
@@ -136,15 +141,17 @@ pub use self::widget::{
 };
 
 #[cfg(feature = "client")]
-pub use self::homeserver::HomeserverSource;
+pub use self::homeserver::{ClientStore, HomeserverSource};
 pub use self::{
     clock::{Clock, Deadline, SystemClock, Timestamp},
     credentials::TurnServer,
     ice::{IceServer, RtcIceServer, SecretUri, TurnEndpoint},
     policy::{InvalidPolicy, RefreshPolicy, RefreshPolicyBuilder},
-    service::{Refresh, TurnService, TurnServiceBuilder, TurnStates},
+    service::{InvalidFallback, Refresh, TurnService, TurnServiceBuilder, TurnStates},
     source::{Answer, SessionEvent, TurnServerSource},
     state::TurnState,
+    status::{TurnStateKind, TurnStatus},
+    store::{StoreError, TurnServerStore},
     unavailable::{MatrixError, Unavailable, UnavailableReason},
     uri::{IceScheme, IceTransport, IceUri, InvalidIceUri, LeftOutUri},
 };

@@ -11,36 +11,54 @@ use crate::{
 pub enum TurnState {
     /// Credentials that are valid.
     Available(TurnServer),
+    /// ICE servers of the client's own, since the homeserver has none. Only in a service that was
+    /// [given some](crate::TurnServiceBuilder::fallback), and while the user
+    /// [wants them used](crate::TurnService::use_fallback).
+    Fallback {
+        /// The client's own ICE servers. Their operator learns the user's address.
+        servers: TurnServer,
+        /// Why there are none of the homeserver's.
+        why: Unavailable,
+    },
     /// None, and why.
     Unavailable(Unavailable),
 }
 
 impl TurnState {
-    /// The credentials, if there are any.
+    /// What to use, if there is anything: the homeserver's, or the client's own.
     pub fn available(&self) -> Option<&TurnServer> {
         match self {
-            Self::Available(server) => Some(server),
+            Self::Available(server) | Self::Fallback { servers: server, .. } => Some(server),
             Self::Unavailable(_) => None,
         }
     }
 
-    /// The reason why there are no credentials, if there are none.
+    /// The reason why there is nothing to use, if there is nothing.
     pub fn unavailable(&self) -> Option<&Unavailable> {
         match self {
-            Self::Available(_) => None,
+            Self::Available(_) | Self::Fallback { .. } => None,
             Self::Unavailable(why) => Some(why),
         }
     }
 
-    /// The credentials, or the reason why there are none.
+    /// What to use, or the reason why there is nothing.
     ///
     /// # Errors
     ///
     /// The reason.
     pub fn into_result(self) -> Result<TurnServer, Unavailable> {
         match self {
-            Self::Available(server) => Ok(server),
+            Self::Available(server) | Self::Fallback { servers: server, .. } => Ok(server),
             Self::Unavailable(why) => Err(why),
+        }
+    }
+
+    /// The same for somebody who is not to be given the client's own ICE servers.
+    #[cfg(feature = "widget")]
+    pub(crate) fn without_fallback(self) -> Self {
+        match self {
+            Self::Fallback { why, .. } => Self::Unavailable(why),
+            state => state,
         }
     }
 

@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-#[cfg(feature = "widget")]
 use serde::Serialize;
 
 /// Why there are no TURN credentials right now.
@@ -22,7 +21,8 @@ pub struct Unavailable {
 }
 
 /// The kinds of [`Unavailable`], to decide by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnavailableReason {
     /// The homeserver has no TURN server to offer. Asked again once an hour.

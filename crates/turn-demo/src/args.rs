@@ -101,6 +101,7 @@ impl RealArgs {
 }
 
 const AFTER_HELP: &str = "\
+Enter prints what the library knows right now, as JSON.
 The password for --homeserver is read from TURN_DEMO_PASSWORD, or else asked for.
 RUST_LOG=debug writes a log to stderr.
 

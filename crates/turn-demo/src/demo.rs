@@ -20,6 +20,7 @@ use crate::{
     observed::ObservedSource,
     play::Play,
     report::{Report, Speaker},
+    status::print_on_enter,
     tally::Tally,
     widget::{WIDGET_ID, Widget},
 };
@@ -96,7 +97,13 @@ async fn host(
 
     let mut widget = Widget::new(handle, report);
     let play = Play::new(&mut widget, &turn, report, tally);
-    let outcome = unless(stop, play.run(updates)).await;
+    let playing = async {
+        tokio::select! {
+            outcome = play.run(updates) => outcome,
+            never = print_on_enter(&turn, report) => match never {},
+        }
+    };
+    let outcome = unless(stop, playing).await;
     let closed = widget.close().await;
     tally.on_end(SystemTime::now());
     tally.requests = requests.load(Ordering::Relaxed);

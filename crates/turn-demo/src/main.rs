@@ -9,6 +9,7 @@ mod observed;
 mod password;
 mod play;
 mod report;
+mod status;
 mod tally;
 mod widget;
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use matrix_sdk::{Client, Room, config::SyncSettings, store::RoomLoadSettings};
-use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnService};
+use matrix_sdk_turn::{ClientStore, HomeserverSource, TurnServerCapability, TurnService};
 use tempfile::TempDir;
 use tests::{
     homeserver::{Homeserver, room_id, session, turn_servers},
@@ -45,7 +45,8 @@ impl LastOwner {
         let (turn, room) = runtime.block_on(async {
             client.sync_once(SyncSettings::default()).await.unwrap();
             let room = client.get_room(&room_id()).unwrap();
-            let turn = TurnService::new(&client);
+            let source = HomeserverSource::new(&client);
+            let turn = TurnService::builder(source).persist(ClientStore::new(&client)).build();
             drop(client);
             (turn, room)
         });

@@ -5,6 +5,7 @@
 
 mod day;
 mod destructors;
+mod persistence;
 mod runtimes;
 mod sessions;
 mod sharing;

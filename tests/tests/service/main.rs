@@ -7,6 +7,9 @@
 
 mod asking;
 mod failures;
+mod fallback;
+mod persistence;
+mod status;
 mod subscribers;
 mod validity;
 

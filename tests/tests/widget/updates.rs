@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matrix_sdk_turn::UnavailableReason;
+use matrix_sdk_turn::{TurnServer, UnavailableReason};
 use serde_json::json;
 use tests::{
     source::{available, available_for, forbidden, unavailable},
@@ -154,4 +154,37 @@ async fn w13_msc3846_an_empty_list_is_sent_to_who_opted_in() {
     assert_eq!(update["data"], json!({ "uris": [], "username": "", "password": "" }));
     hosted.widget.respond(update, json!({})).await;
     hosted.widget.receives_nothing_for(seconds(60)).await;
+}
+
+/// A widget that watches at a homeserver without TURN servers, in a client that has a STUN server of its
+/// own and whose user wants it used.
+async fn watching_with_own_servers(fallback_for_widgets: bool) -> Hosted {
+    let own = TurnServer::new(vec!["stun:stun.example.org".to_owned()], "", "");
+    let mut hosted = Hosted::start_by(
+        |turn| turn.fallback(own).unwrap(),
+        Provider::Grant,
+        |capability| capability.fallback_for_widgets(fallback_for_widgets),
+    )
+    .await;
+    hosted.turn.use_fallback(true);
+    hosted.widget.negotiate(&[TURN]).await;
+    hosted.script.answer(unavailable(UnavailableReason::NotConfigured));
+    hosted
+}
+
+#[tokio::test]
+async fn w13_the_clients_own_servers_are_not_for_widgets() {
+    let mut hosted = watching_with_own_servers(false).await;
+    let error = hosted.widget.expect_error(WATCH).await;
+    assert!(error.contains("the homeserver offers no TURN server"), "{error}");
+    assert_eq!(hosted.turn.get().await.unwrap().uris(), ["stun:stun.example.org"]);
+    hosted.widget.receives_nothing_for(seconds(60)).await;
+}
+
+#[tokio::test]
+async fn w13_the_clients_own_servers_are_for_widgets_if_the_client_says_so() {
+    let mut hosted = watching_with_own_servers(true).await;
+    hosted.widget.expect_response(WATCH, json!({})).await;
+    let (update, _) = hosted.widget.receive_update().await;
+    assert_eq!(update["data"]["uris"], json!(["stun:stun.example.org"]));
 }

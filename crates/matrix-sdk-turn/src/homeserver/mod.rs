@@ -6,6 +6,7 @@ mod error;
 mod request;
 mod session;
 mod sharing;
+mod store;
 
 use std::{fmt, time::Duration};
 
@@ -14,6 +15,7 @@ use matrix_sdk::Client;
 use tokio::time::timeout;
 use tracing::{Instrument as _, debug_span};
 
+pub use self::store::ClientStore;
 use self::{asking::Asking, session::Session};
 use crate::{
     policy::RefreshPolicy,

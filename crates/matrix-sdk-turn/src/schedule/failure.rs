@@ -22,6 +22,8 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) why: Unavailable,
+    /// How many there were since the last success, this one included.
+    pub(super) in_a_row: u32,
     /// Only of transient failures: the homeserver has not spoken since.
     streak: Option<Streak>,
 }
@@ -34,13 +36,6 @@ struct Streak {
     since: Instant,
 }
 
-/// A failure that is no part of a streak.
-impl From<Unavailable> for Failure {
-    fn from(why: Unavailable) -> Self {
-        Self { why, streak: None }
-    }
-}
-
 impl Failure {
     /// The request of the moment `sent` failed, perhaps not as the first one.
     pub(super) fn new(previous: Option<&Self>, why: Unavailable, sent: Timestamp) -> Self {
@@ -51,7 +46,12 @@ impl Failure {
             count: before.map_or(0, |streak| streak.count).saturating_add(1),
             since: before.map_or(sent.monotonic, |streak| streak.since),
         });
-        Self { why, streak }
+        Self { why, in_a_row: in_a_row(previous), streak }
+    }
+
+    /// The session has ended, which is no part of a streak.
+    pub(super) fn final_one(previous: Option<&Self>, why: Unavailable) -> Self {
+        Self { why, in_a_row: in_a_row(previous), streak: None }
     }
 
     /// When the first request was sent of those that failed since anybody answered.
@@ -116,6 +116,10 @@ impl Failure {
             .min(if has_credentials { policy.retry.max } else { policy.retry.max_expired });
         ceiling.mul_f64(uniform(rng, 0.0, 1.0))
     }
+}
+
+fn in_a_row(previous: Option<&Failure>) -> u32 {
+    previous.map_or(0, |previous| previous.in_a_row).saturating_add(1)
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl Schedule {
         self.held = None;
         self.publication.offer(TurnState::Unavailable(why.clone()));
         self.publication.answered();
-        self.failure = Some(why.into());
+        self.failure = Some(Failure::final_one(self.failure.as_ref(), why));
     }
 
     /// Whether a request is to be sent now. If so, it counts as sent, and must be
@@ -191,6 +191,17 @@ impl Schedule {
     /// Why the last request failed, if it did. Credentials may be held all the same.
     pub fn last_failure(&self) -> Option<&Unavailable> {
         self.failure.as_ref().map(|failure| &failure.why)
+    }
+
+    /// How many requests failed since the last that succeeded.
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failure.as_ref().map_or(0, |failure| failure.in_a_row)
+    }
+
+    /// How long the credentials that are held are still valid. `None` if there are none, or if that is
+    /// not known.
+    pub fn valid_for(&self, now: Timestamp) -> Option<Duration> {
+        self.held.as_ref().and_then(|held| held.server.valid_for(now))
     }
 
     /// The request was answered, or failed. Ignored if none was in flight.
@@ -303,8 +314,7 @@ impl Schedule {
         if !self.subscribed {
             return None;
         }
-        let expiry = self.held.as_ref().and_then(|held| held.server.valid_for(now));
-        [expiry, self.requests.remaining(now)].into_iter().flatten().min()
+        [self.valid_for(now), self.requests.remaining(now)].into_iter().flatten().min()
     }
 
     /// How long until the next request is due. `None` if none is: nobody is subscribed, one is in

@@ -1,6 +1,9 @@
 //! TURN credentials of one account: the service that keeps them fresh, and the stream of them.
 
 mod builder;
+mod entry;
+mod fallback;
+mod keeper;
 mod place;
 mod shared;
 mod states;
@@ -14,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-pub use self::{builder::TurnServiceBuilder, states::TurnStates};
+pub use self::{builder::TurnServiceBuilder, fallback::InvalidFallback, states::TurnStates};
 #[cfg(feature = "widget")]
 use tokio::runtime::Handle;
 
@@ -29,6 +32,7 @@ use crate::{
     schedule::Schedule,
     source::TurnServerSource,
     state::TurnState,
+    status::TurnStatus,
     unavailable::{Unavailable, UnavailableReason},
 };
 
@@ -183,6 +187,22 @@ impl TurnService {
     /// nobody is subscribed, a request is in flight, or none is due by itself.
     pub fn next_request_in(&self) -> Option<Duration> {
         self.shared.with_schedule(Schedule::next_request_in)
+    }
+
+    /// What a debug screen shows: requests, failures, and what comes next. Asks nothing.
+    pub fn status(&self) -> TurnStatus {
+        self.shared.status()
+    }
+
+    /// Whether the client's own ICE servers ([`TurnServiceBuilder::fallback`]) are used where the
+    /// homeserver has none. They are not, before this is called.
+    ///
+    /// This is for the user to decide, not for the app: whoever operates these servers learns the
+    /// user's IP address, and when they call. Subscribers are told
+    /// [`TurnState::Fallback`], and [`get`](Self::get) returns them. Without any
+    /// own ICE servers, this does nothing.
+    pub fn use_fallback(&self, yes: bool) {
+        self.shared.use_fallback(yes);
     }
 
     #[cfg(feature = "widget")]

@@ -15,13 +15,18 @@ use tokio::{
 use tokio_stream::wrappers::WatchStream;
 use tracing::{debug, info, warn};
 
-use super::place::{Place, Vacancy};
+use super::{
+    fallback::Fallback,
+    keeper::Keeper,
+    place::{Place, Vacancy},
+};
 use crate::{
     clock::{Clock, Timestamp},
     runtime::InRuntime,
-    schedule::Schedule,
+    schedule::{Saved, Schedule},
     source::{Answer, TurnServerSource},
     state::TurnState,
+    status::{TurnStateKind, TurnStatus},
     unavailable::{Unavailable, UnavailableReason},
 };
 
@@ -46,12 +51,23 @@ pub(super) struct Shared {
     pub(super) task_lost: Arc<Notify>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     schedule: Schedule,
     /// `None` once the session has ended.
     source: Option<Arc<Source>>,
+    /// `None` if nothing is to outlive the process, or once the session has ended.
+    keeper: Option<Arc<Keeper>>,
+    fallback: Fallback,
     subscribers: usize,
+    asked: Asked,
     task: Place,
+}
+
+/// How often the source was asked, and when last.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    times: u64,
+    last: Option<Timestamp>,
 }
 
 /// What the task does next.
@@ -62,18 +78,16 @@ pub(super) struct Step {
 
 impl Shared {
     pub(super) fn new(
-        source: Box<dyn TurnServerSource>,
         runtime: Handle,
         clock: Arc<dyn Clock>,
         request_timeout: Duration,
-        schedule: Schedule,
+        inner: Inner,
     ) -> Self {
-        let source = Some(Arc::new(InRuntime::new(source, runtime.clone())));
         Self {
             runtime,
             clock,
             request_timeout,
-            inner: Mutex::new(Inner { schedule, source, subscribers: 0, task: Place::default() }),
+            inner: Mutex::new(inner),
             published: watch::Sender::new(0),
             progress: Notify::new(),
             task_lost: Arc::default(),
@@ -104,9 +118,13 @@ impl Shared {
         event(&mut inner.schedule, now);
         let update = inner.schedule.take_update(now);
         inner.task.wake(now.monotonic);
+        let keeper = inner.keep();
         let released = inner.release_source_if_ended();
         drop(inner);
         drop(released);
+        if let Some(keeper) = keeper {
+            keeper.write_in_background();
+        }
         self.publish(update);
     }
 
@@ -133,10 +151,33 @@ impl Shared {
         if update.is_some() {
             inner.task.wake(now.monotonic);
         }
-        let state = inner.schedule.published().cloned();
+        let fallback = &inner.fallback;
+        let state = inner.schedule.published().map(|state| fallback.instead_of(state.clone()));
         drop(inner);
         self.publish(update);
         state
+    }
+
+    /// Whether the client's own ICE servers are used where the homeserver has none.
+    pub(super) fn use_fallback(&self, is_wanted: bool) {
+        self.lock().fallback.want(is_wanted);
+        self.published.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(super) fn status(&self) -> TurnStatus {
+        let state = self.state().as_ref().map(TurnStateKind::from);
+        let inner = self.lock();
+        let now = self.clock.now();
+        TurnStatus {
+            state,
+            valid_for: inner.schedule.valid_for(now),
+            subscribers: inner.subscribers,
+            requests: inner.asked.times,
+            asked_at: inner.asked.last.map(|asked| asked.wall),
+            next_request_in: inner.schedule.next_request_in(now),
+            failures_in_a_row: inner.schedule.failures_in_a_row(),
+            last_failure: inner.schedule.last_failure().cloned(),
+        }
     }
 
     /// Ticks whenever there is something to see: at once, unless what there is is out of date.
@@ -180,6 +221,22 @@ impl Shared {
             Some(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
             Some(why) => warn!(%why, "no TURN credentials"),
         }
+    }
+
+    /// The task that is woken by `wake` found this in the store, before it asked anybody. Returns
+    /// whether that was the answer.
+    pub(super) fn restored(&self, wake: &Arc<Notify>, keeper: &Arc<Keeper>, saved: &Saved) -> bool {
+        let inner = self.lock();
+        if !inner.task.is_held_by(wake) {
+            return true;
+        }
+        let mut outcome = Ok(());
+        self.tell_locked(inner, |schedule, now| outcome = schedule.restored(now, saved));
+        match outcome {
+            Ok(()) => self.progress.notify_waiters(),
+            Err(why) => keeper.discard(why),
+        }
+        outcome.is_ok()
     }
 
     pub(super) fn answer_is_late(&self) {
@@ -229,6 +286,17 @@ impl Shared {
 
     pub(super) fn source(&self) -> Option<Arc<Source>> {
         self.lock().source.clone()
+    }
+
+    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
+        self.lock().keeper.clone()
+    }
+
+    /// The source is about to be asked.
+    pub(super) fn note_request(&self) {
+        let now = self.clock.now();
+        let asked = &mut self.lock().asked;
+        *asked = Asked { times: asked.times + 1, last: Some(now) };
     }
 
     /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
@@ -304,10 +372,41 @@ pub(super) fn abandoned() -> Unavailable {
 }
 
 impl Inner {
+    pub(super) fn new(
+        schedule: Schedule,
+        source: Arc<Source>,
+        keeper: Option<Arc<Keeper>>,
+        fallback: Fallback,
+    ) -> Self {
+        Self {
+            schedule,
+            source: Some(source),
+            keeper,
+            fallback,
+            subscribers: 0,
+            asked: Asked::default(),
+            task: Place::default(),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.schedule.last_failure().map(Unavailable::reason) == Some(UnavailableReason::LoggedOut)
+    }
+
+    /// Tells the keeper what is to outlive the process. The caller has it written, not under the lock.
+    fn keep(&mut self) -> Option<Arc<Keeper>> {
+        let keeper = self.keeper.clone()?;
+        if self.has_ended() {
+            keeper.forget();
+            self.keeper = None;
+        } else {
+            keeper.want(self.schedule.saved());
+        }
+        Some(keeper)
+    }
+
     fn release_source_if_ended(&mut self) -> Option<Arc<Source>> {
-        let has_ended = self.schedule.last_failure().map(Unavailable::reason)
-            == Some(UnavailableReason::LoggedOut);
-        if has_ended { self.source.take() } else { None }
+        if self.has_ended() { self.source.take() } else { None }
     }
 }
 

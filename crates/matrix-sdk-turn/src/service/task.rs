@@ -114,12 +114,18 @@ impl Task {
         while let Some(step) = self.shared.upgrade().and_then(|shared| shared.next_step(&self.wake))
         {
             if step.begin_request {
-                debug!("asking for TURN credentials");
-                request.set(ask(&source, request_timeout).fuse());
+                let asking = timeout(request_timeout, self.ask(&source));
+                request.set(asking.fuse());
                 answer_is_late.set(sleep(ANSWER_PATIENCE).fuse());
             }
             tokio::select! {
-                answer = &mut request => self.tell(|shared| shared.answered(&self.wake, answer)),
+                outcome = &mut request => {
+                    let no_answer = format!("no answer within {request_timeout:?}");
+                    let outcome = outcome.unwrap_or_else(|_| Some(Err(Unavailable::unreachable(no_answer))));
+                    if let Some(answer) = outcome {
+                        self.tell(|shared| shared.answered(&self.wake, answer));
+                    }
+                }
                 () = &mut answer_is_late => self.tell(Shared::answer_is_late),
                 event = &mut session_event => {
                     self.tell(|shared| on_session_event(shared, event));
@@ -129,6 +135,22 @@ impl Task {
                 () = self.wake.notified() => {}
             }
         }
+    }
+
+    /// Asks the source, unless an earlier process left the answer in the store: then there is none to
+    /// wait for.
+    async fn ask(&self, source: &Source) -> Option<Result<Answer, Unavailable>> {
+        let keeper = self.shared.upgrade().and_then(|shared| shared.keeper());
+        if let Some(keeper) = keeper
+            && let Some(saved) = keeper.load().await
+            && self.shared.upgrade()?.restored(&self.wake, &keeper, &saved)
+        {
+            return None;
+        }
+        debug!("asking for TURN credentials");
+        self.tell(Shared::note_request);
+        let answer = guarded(source, |source| source.fetch()).await;
+        Some(answer.unwrap_or_else(|| Err(Unavailable::unreachable("the source panicked"))))
     }
 
     fn tell(&self, event: impl FnOnce(&Shared)) {
@@ -151,16 +173,6 @@ fn on_session_event(shared: &Shared, event: SessionEvent) {
         SessionEvent::Renewed => schedule.session_renewed(now),
         SessionEvent::Ended => schedule.end_session(UnavailableReason::LoggedOut.into()),
     });
-}
-
-async fn ask(source: &Source, request_timeout: Duration) -> Result<Answer, Unavailable> {
-    match timeout(request_timeout, guarded(source, |source| source.fetch())).await {
-        Ok(Some(answer)) => answer,
-        Ok(None) => Err(Unavailable::unreachable("the source panicked")),
-        Err(_elapsed) => {
-            Err(Unavailable::unreachable(format!("no answer within {request_timeout:?}")))
-        }
-    }
 }
 
 async fn session_event(source: &Source, delay: Duration) -> SessionEvent {

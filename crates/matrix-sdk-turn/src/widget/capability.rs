@@ -44,6 +44,7 @@ pub(crate) const API_VERSION: &str = "town.robin.msc3846";
 pub struct TurnServerCapability {
     pub(super) account: Account,
     pub(super) empty_update_when_unavailable: bool,
+    pub(super) fallback_for_widgets: bool,
 }
 
 /// Whose credentials a widget is given.
@@ -91,7 +92,7 @@ impl Account {
 impl TurnServerCapability {
     /// Hands the credentials of `turn` to the widgets that are granted them.
     pub fn new(turn: TurnService) -> Self {
-        Self { account: Account::OfService(turn), empty_update_when_unavailable: false }
+        Self::of(Account::OfService(turn))
     }
 
     /// Hands to each widget that is granted them the credentials of the session that its room
@@ -99,10 +100,11 @@ impl TurnServerCapability {
     /// of one session share one service.
     #[cfg(feature = "client")]
     pub fn shared() -> Self {
-        Self {
-            account: Account::OfRoom(Handle::try_current().ok()),
-            empty_update_when_unavailable: false,
-        }
+        Self::of(Account::OfRoom(Handle::try_current().ok()))
+    }
+
+    fn of(account: Account) -> Self {
+        Self { account, empty_update_when_unavailable: false, fallback_for_widgets: false }
     }
 
     /// Whether a widget that watches is sent an update with an empty list of URIs when there are no
@@ -113,6 +115,16 @@ impl TurnServerCapability {
     #[must_use]
     pub fn empty_update_when_unavailable(mut self, yes: bool) -> Self {
         self.empty_update_when_unavailable = yes;
+        self
+    }
+
+    /// Whether widgets are given the client's own ICE servers
+    /// ([`TurnServiceBuilder::fallback`](crate::TurnServiceBuilder::fallback)) as well, where the
+    /// homeserver has none and the user wants them used. By default they are not: to a widget, TURN
+    /// servers are the homeserver's.
+    #[must_use]
+    pub fn fallback_for_widgets(mut self, yes: bool) -> Self {
+        self.fallback_for_widgets = yes;
         self
     }
 }

@@ -40,13 +40,19 @@ impl TurnServerCapability {
         &self,
         settings: WidgetSettings,
     ) -> (TurnWidgetDriver, TurnWidgetDriverHandle) {
-        let Self { account, empty_update_when_unavailable } = self.clone();
+        let Self { account, empty_update_when_unavailable, fallback_for_widgets } = self.clone();
         let widget_id = settings.widget_id().to_owned();
         let machine = Machine::new(&widget_id, empty_update_when_unavailable);
         let link = Link::new(machine, account.clock());
         let (driver, handle) = WidgetDriver::new(settings);
         (
-            TurnWidgetDriver { driver, account, widget_id, end: End::of(&link) },
+            TurnWidgetDriver {
+                driver,
+                account,
+                fallback_for_widgets,
+                widget_id,
+                end: End::of(&link),
+            },
             TurnWidgetDriverHandle::new(handle, End::of(&link)),
         )
     }
@@ -58,6 +64,7 @@ impl TurnServerCapability {
 pub struct TurnWidgetDriver {
     driver: WidgetDriver,
     account: Account,
+    fallback_for_widgets: bool,
     widget_id: String,
     end: End,
 }
@@ -104,7 +111,7 @@ impl TurnWidgetDriver {
         room: Room,
         capabilities_provider: impl TurnCapabilitiesProvider,
     ) -> Result<(), ()> {
-        let Self { driver, account, widget_id, end } = self;
+        let Self { driver, account, fallback_for_widgets, widget_id, end } = self;
         let turn = account.service(&room);
         let span = debug_span!("turn_widget_driver", room_id = %room.room_id(), widget_id);
         let provider = AskedOnce { link: end.link(), provider: capabilities_provider };
@@ -112,7 +119,7 @@ impl TurnWidgetDriver {
             tokio::select! {
                 result = driver.run(room, provider) => result,
                 () = async {
-                    serve_turn(&end, &turn).await;
+                    serve_turn(&end, &turn, fallback_for_widgets).await;
                     disconnect_sdk(&end);
                     sleep(FAREWELL).await;
                 } => Err(()),
@@ -145,7 +152,7 @@ fn disconnect_sdk(link: &Link) {
 }
 
 /// Provides the machine with time and credentials until there is no handle left.
-async fn serve_turn(link: &Link, turn: &TurnService) {
+async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool) {
     let mut states: Option<TurnStates> = None;
     while !link.is_closed() {
         let (wants_credentials, timeout) = link.with_machine(|machine, now| {
@@ -161,6 +168,7 @@ async fn serve_turn(link: &Link, turn: &TurnService) {
 
         tokio::select! {
             state = next_state(&mut states) => {
+                let state = if fallback_for_widgets { state } else { state.without_fallback() };
                 link.with_machine(|machine, now| machine.on_turn_state(now, state));
             }
             () = async {

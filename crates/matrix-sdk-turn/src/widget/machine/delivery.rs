@@ -96,10 +96,10 @@ impl Delivery {
         if self.in_flight.is_some() {
             return None;
         }
-        let update = match newest? {
-            TurnState::Available(server) => Update::Credentials(server.clone()),
-            TurnState::Unavailable(_) if self.sends_empty => Update::Empty,
-            TurnState::Unavailable(_) => return None,
+        let update = match newest?.available() {
+            Some(server) => Update::Credentials(server.clone()),
+            None if self.sends_empty => Update::Empty,
+            None => return None,
         };
         (last.calls_for(&update) && !update.is_expired(now)).then_some(update)
     }

@@ -180,14 +180,14 @@ impl Machine {
 
     /// Answers the requests that are pending, if the outcome is known.
     fn settle(&mut self, now: Timestamp) {
-        match &self.newest {
-            None => {}
+        let Some(newest) = &self.newest else { return };
+        match (newest.available(), newest.unavailable()) {
             // The next state is on its way, and says so.
-            Some(TurnState::Available(server)) if server.is_expired(now) => {}
-            Some(TurnState::Unavailable(why)) if !why.reason().is_transient() => {
+            (Some(server), _) if server.is_expired(now) => {}
+            (_, Some(why)) if !why.reason().is_transient() => {
                 self.watch.fail(why, &mut self.responses);
             }
-            Some(_) => self.watch.start(&mut self.responses),
+            _ => self.watch.start(&mut self.responses),
         }
     }
 
