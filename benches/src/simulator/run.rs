@@ -7,7 +7,7 @@ use matrix_sdk_turn::{Timestamp, TurnState, schedule::Saved};
 use super::{
     client::Client,
     clock::VirtualClock,
-    homeserver::{Homeserver, Reply},
+    homeserver::{Homeserver, Reply, ReplyKind},
     script::{Event, Script},
     store::Store,
 };
@@ -99,7 +99,7 @@ struct Process {
     timer: Option<Instant>,
     subscribers: usize,
     seen: Option<TurnState>,
-    /// It has looked for what an earlier process saved.
+    /// It knows what an earlier process saved, or has newer credentials.
     has_loaded: bool,
     /// What it last found worth keeping.
     saved: Option<Saved>,
@@ -221,13 +221,15 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
         Ok(())
     }
 
-    /// Before its first request, a process looks for what an earlier one saved. Returns whether that
-    /// is the answer.
+    /// Before its first request, a process looks for what an earlier one saved; before the next as
+    /// well, if the store failed. Returns whether that is the answer.
     fn restore(&mut self, now: Timestamp) -> Result<bool, Violation> {
-        if std::mem::replace(&mut self.process.has_loaded, true) {
+        if self.process.has_loaded {
             return Ok(false);
         }
-        let Some(saved) = self.store.load() else { return Ok(false) };
+        let Some(loaded) = self.store.load() else { return Ok(false) };
+        self.process.has_loaded = true;
+        let Some(saved) = loaded else { return Ok(false) };
         self.note(&Note::Loaded(&saved))?;
         let is_restored = self.client.restored(now, &saved);
         if is_restored {
@@ -259,6 +261,11 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
             _ => Reply::timeout(),
         };
         self.note(&Note::Answered(&reply))?;
+        let is_obsolete = !self.process.has_loaded && reply.credentials.is_some();
+        if is_obsolete || reply.kind == ReplyKind::LoggedOut {
+            self.process.has_loaded = true;
+            self.store.remove();
+        }
         self.client.answered(self.clock.now(), reply);
         Ok(())
     }

@@ -10,8 +10,8 @@ pub enum Persistence {
     None,
     /// They do.
     Reliable,
-    /// They do unless something goes wrong, which is often: what is there cannot be read, nothing is
-    /// written so that what was there stays, or all of it is lost.
+    /// They do unless something goes wrong, which is often: what is there cannot be read just now,
+    /// nothing is written so that what was there stays, or all of it is lost.
     Failing,
 }
 
@@ -37,11 +37,9 @@ impl Store {
         self.persistence == Persistence::Failing && self.rng.u8(..4) == 0
     }
 
-    pub(super) fn load(&mut self) -> Option<Saved> {
-        if self.fails() {
-            self.entry = None;
-        }
-        self.entry.clone()
+    /// What is there. `None` if that cannot be told just now.
+    pub(super) fn load(&mut self) -> Option<Option<Saved>> {
+        (!self.fails()).then(|| self.entry.clone())
     }
 
     pub(super) fn save(&mut self, saved: Saved) {

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) held: Option<Held>,
     /// They are what an earlier process left: request and answer are as it saw them.
     pub(super) is_restored: bool,
+    /// Why the last request had failed when they were found.
+    pub(super) failed_before: Option<UnavailableReason>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +91,7 @@ impl Facts {
         };
         request.is_answered = true;
         let sent = request.sent;
-        self.is_restored = false;
+        (self.is_restored, self.failed_before) = (false, None);
         self.answer = Some(Answer { received: now, kind: reply.kind });
         if let Some((server, ttl)) = &reply.credentials {
             let lifetime = (!ttl.is_zero()).then_some((sent, (*ttl).min(MAX_TTL)));
@@ -106,6 +108,7 @@ impl Facts {
     /// Goes on as if this process had asked for the credentials. When they were received is not known,
     /// but not before they were asked for.
     pub(super) fn restore(&mut self, asked: Timestamp, Saved { server, ttl, .. }: &Saved) {
+        self.failed_before = self.last_failure();
         self.request = Some(Request { sent: asked, is_answered: true });
         self.answer = Some(Answer { received: asked, kind: ReplyKind::Credentials });
         let lifetime = Some((asked, *ttl));
