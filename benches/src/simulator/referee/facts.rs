@@ -84,7 +84,18 @@ impl Facts {
         self.request = Some(Request { sent: now, is_answered: false });
     }
 
-    pub(super) fn receive(&mut self, now: Timestamp, reply: &Reply) -> Result<(), Violation> {
+    /// What is held although a TURN server rejected it.
+    pub(super) fn rejected(&self) -> Option<&TurnServer> {
+        self.held.as_ref().filter(|held| held.is_rejected).map(|held| &held.server)
+    }
+
+    /// An answer arrived. What was `rejected` when it did stays so, even if it had just expired.
+    pub(super) fn receive(
+        &mut self,
+        now: Timestamp,
+        reply: &Reply,
+        rejected: Option<&TurnServer>,
+    ) -> Result<(), Violation> {
         let request = self.request.as_mut().filter(|request| !request.is_answered);
         let Some(request) = request else {
             return Err("an answer to no request".to_owned());
@@ -95,8 +106,7 @@ impl Facts {
         self.answer = Some(Answer { received: now, kind: reply.kind });
         if let Some((server, ttl)) = &reply.credentials {
             let lifetime = (!ttl.is_zero()).then_some((sent, (*ttl).min(MAX_TTL)));
-            let same = self.held.as_ref().filter(|held| held.server == *server);
-            let is_rejected = same.is_some_and(|held| held.is_rejected);
+            let is_rejected = rejected == Some(server);
             self.held = Some(Held { server: server.clone(), lifetime, is_rejected });
         } else if reply.kind == ReplyKind::LoggedOut {
             // Nothing else takes back what was handed out before.

@@ -91,8 +91,8 @@ impl Referee {
         Ok(())
     }
 
-    fn save(&mut self, now: Timestamp, saved: Option<&Saved>) -> Result<(), Violation> {
-        self.restarts.save(&self.facts, now, saved)?;
+    fn save(&mut self, saved: Option<&Saved>) -> Result<(), Violation> {
+        self.restarts.save(&self.facts, saved)?;
         saved.map_or(Ok(()), |saved| self.spacing.save(&self.facts, saved))
     }
 
@@ -109,8 +109,9 @@ impl Referee {
     }
 
     fn receive(&mut self, now: Timestamp, reply: &Reply) -> Result<(), Violation> {
+        let rejected = self.facts.rejected().cloned();
         self.expire(now);
-        self.facts.receive(now, reply)?;
+        self.facts.receive(now, reply, rejected.as_ref())?;
         if reply.credentials.is_some() {
             self.restarts.note_rejected(&self.facts);
         }
@@ -155,7 +156,7 @@ impl Observer for Referee {
             Note::Sent => self.send(now),
             Note::Answered(reply) => self.receive(now, reply),
             Note::Update(state) => self.update(now, state),
-            Note::Saved(saved) => self.save(now, *saved),
+            Note::Saved(saved) => self.save(*saved),
             Note::Waiting(timer) => self.wait(now, *timer),
             Note::End => self.staleness.judge(&self.facts),
         };

@@ -35,8 +35,7 @@ impl Restarts {
 
     /// An answer, or a rejection, changed what is held.
     pub(super) fn note_rejected(&mut self, facts: &Facts) {
-        let held = facts.held.as_ref().filter(|held| held.is_rejected);
-        self.rejected = held.map(|held| held.server.clone());
+        self.rejected = facts.rejected().cloned();
     }
 
     /// The process found this. Returns when it was asked for, as this process would have noted it, if
@@ -57,18 +56,13 @@ impl Restarts {
     }
 
     /// The process hands this on to the next one. Restored credentials keep the refresh they had.
-    pub(super) fn save(
-        &mut self,
-        facts: &Facts,
-        now: Timestamp,
-        saved: Option<&Saved>,
-    ) -> Result<(), Violation> {
-        if let (true, Some(before), Some(saved)) = (facts.is_restored, &self.saved, saved) {
-            let due = before.refresh.max(now.wall);
-            ensure(saved.refresh == due, "S14: another refresh after a restart than before")?;
-        }
+    pub(super) fn save(&mut self, facts: &Facts, saved: Option<&Saved>) -> Result<(), Violation> {
+        let changed = match (&self.saved, saved) {
+            (Some(before), Some(saved)) => facts.is_restored && saved.refresh != before.refresh,
+            _ => false,
+        };
         self.saved = saved.cloned();
-        Ok(())
+        ensure(!changed, "S14: another refresh after a restart than before")
     }
 
     /// Before the first answer, nothing can be served but what an earlier process left.
