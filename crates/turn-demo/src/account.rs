@@ -42,6 +42,7 @@ impl Session {
     pub(crate) async fn log_in(login: &Login, report: &Report) -> anyhow::Result<Self> {
         let Login { account, password } = login;
         let Account { homeserver, user, .. } = account;
+        report.line(Speaker::Client, format_args!("logging in at {homeserver} as {user}"));
         let client = Client::builder()
             .homeserver_url(homeserver)
             // The user wants to know at once that a request failed.
@@ -61,7 +62,7 @@ impl Session {
                 )
             })?
             .map_err(|error| login_failed(account, &error))?;
-        report.line(Speaker::Client, format_args!("logged in at {homeserver} as {user}"));
+        report.good(Speaker::Client, "logged in");
         Ok(Self { client })
     }
 

@@ -13,7 +13,7 @@ use url::Url;
 /// The widget asks for the TURN servers by MSC3846, and asks the TURN server for a relay with every
 /// set of credentials that it is sent.
 #[derive(Debug, Parser)]
-#[command(name = "turn-demo", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "turn-demo", version, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Args {
     /// End after this many updates; without it, Ctrl-C ends the program
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -34,6 +34,7 @@ pub(crate) struct EmbeddedArgs {
         long,
         value_name = "SECONDS",
         default_value = "30",
+        allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(1..=86_400),
         conflicts_with = "homeserver"
     )]
@@ -124,12 +125,15 @@ fn http_url(url: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// The first paragraph of an error of clap's, as one line.
+/// An error of clap's, as one line: what is wrong, and clap's tip if it has one.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{line}; --help lists the flags")
+    let mut paragraphs = text.split("\n\n").map(str::trim);
+    let what = paragraphs.next().unwrap_or_default();
+    let tip = paragraphs.find(|paragraph| paragraph.starts_with("tip:"));
+    let parts = [Some(what), tip, Some("--help lists the flags")];
+    let in_one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    parts.into_iter().flatten().map(in_one_line).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -185,10 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_is_told_with_what_was_meant() {
+        let tip = parse("--falut outage").unwrap_err();
+        assert!(tip.contains("'--falut' found") && tip.contains("'--fault'"), "{tip}");
+        let range = parse("--ttl -1").unwrap_err();
+        assert!(range.contains("-1 is not in 1..=86400"), "{range}");
+    }
+
+    #[test]
     fn nonsense_is_refused_in_one_line() {
         let nonsense = [
             "--ttl 0",
             "--ttl 86401",
+            "--ttl -1",
             "--ttl soon",
             "--updates 0",
             "--updates -1",

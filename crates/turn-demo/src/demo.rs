@@ -1,22 +1,24 @@
 //! The whole program: logs in, opens a widget that may watch the TURN servers, and logs out.
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     pin::{Pin, pin},
     sync::atomic::Ordering,
     time::SystemTime,
 };
 
+use anyhow::Context;
 use matrix_sdk::widget::WidgetSettings;
 use matrix_sdk_turn::{
     CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService, async_trait,
 };
-use tokio::signal::ctrl_c;
+use tokio::{signal::ctrl_c, sync::oneshot};
 
 use crate::{
     account::{Login, Session},
     args::Args,
     embedded,
+    follow::Follower,
     observed::ObservedSource,
     play::Play,
     report::{Report, Speaker},
@@ -53,15 +55,37 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
         servers.stop().await;
     }
     report.summary(&tally);
+    if let Some(error) = report.output_error() {
+        return Err(error).context("the output is not complete");
+    }
     outcome
 }
 
-/// Resolves on Ctrl-C, or when nobody reads the output any more.
+/// Resolves on Ctrl-C, on SIGTERM, or when the output cannot be written any more.
 async fn stopped(report: &Report) {
     tokio::select! {
         Ok(()) = ctrl_c() => {}
-        () = report.reader_gone() => {}
+        () = terminated() => {}
+        () = report.output_failed() => {}
     }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => _ = signals.recv().await,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM ends the program without a summary");
+            pending().await
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    pending().await
 }
 
 /// The outcome of the work; `None` if it was stopped before it was done.
@@ -88,12 +112,15 @@ async fn host(
     let Some(room) = joined else { return Ok(()) };
     report.line(Speaker::Client, format_args!("opens a widget in {}", room.room_id()));
 
-    let source = ObservedSource::new(session.client(), report);
+    let (source, answers) = ObservedSource::new(session.client());
     let requests = source.requests();
     let turn = TurnService::builder(source).build();
     let settings = WidgetSettings::new(WIDGET_ID.to_owned(), true, "https://widget.example/")?;
     let (driver, handle) = TurnServerCapability::new(turn.clone()).widget_driver(settings);
     let driver = tokio::spawn(driver.run(room, GrantAll { report: report.clone() }));
+
+    let (ended, end) = oneshot::channel::<()>();
+    let following = tokio::spawn(Follower::new(&turn, report).run(answers, end));
 
     let mut widget = Widget::new(handle, report);
     let play = Play::new(&mut widget, &turn, report, tally);
@@ -105,6 +132,8 @@ async fn host(
     };
     let outcome = unless(stop, playing).await;
     let closed = widget.close().await;
+    drop(ended);
+    following.await?;
     tally.on_end(SystemTime::now());
     tally.requests = requests.load(Ordering::Relaxed);
     driver.abort();

@@ -3,8 +3,10 @@
 
 mod account;
 mod args;
+mod countdown;
 mod demo;
 mod embedded;
+mod follow;
 mod observed;
 mod password;
 mod play;
@@ -12,6 +14,7 @@ mod report;
 mod status;
 mod tally;
 mod widget;
+mod words;
 
 use std::{env, io, process::ExitCode};
 
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into()))
+        .with_ansi(anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never)
         .with_writer(io::stderr)
         .init();
 

@@ -1,31 +1,41 @@
-//! The homeserver as a source of TURN credentials, with a line in the report for every answer.
+//! The homeserver as a source of TURN credentials, that tells of every answer.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use matrix_sdk::Client;
-use matrix_sdk_turn::{Answer, HomeserverSource, TurnServerSource, Unavailable};
+use matrix_sdk_turn::{Answer, HomeserverSource, SessionEvent, TurnServerSource, Unavailable};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::report::{Report, Speaker};
+/// The homeserver answered, or failed to.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    /// It is the answer to this request, counted from 1.
+    pub(crate) number: u32,
+    pub(crate) took: Duration,
+    /// `None`: it sent credentials.
+    pub(crate) failure: Option<Unavailable>,
+}
 
-/// A [`HomeserverSource`] that reports every answer.
+/// A [`HomeserverSource`] that tells of every answer.
 #[derive(Debug)]
 pub(crate) struct ObservedSource {
     source: HomeserverSource,
-    report: Report,
+    answers: UnboundedSender<Answered>,
     requests: Arc<AtomicU32>,
 }
 
 impl ObservedSource {
-    pub(crate) fn new(client: &Client, report: &Report) -> Self {
+    pub(crate) fn new(client: &Client) -> (Self, UnboundedReceiver<Answered>) {
+        let (answers, told) = unbounded_channel();
         let source = HomeserverSource::new(client);
-        Self { source, report: report.clone(), requests: Arc::default() }
+        (Self { source, answers, requests: Arc::default() }, told)
     }
 
     /// How many requests were sent to the homeserver. The count goes on after the call.
@@ -40,15 +50,13 @@ impl TurnServerSource for ObservedSource {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let sent = Instant::now();
         let answer = self.source.fetch().await;
-        let took = sent.elapsed().as_secs_f64() * 1000.0;
-        let outcome = match &answer {
-            Ok(_) => "credentials".to_owned(),
-            Err(unavailable) => unavailable.to_string(),
-        };
-        self.report.line(
-            Speaker::Homeserver,
-            format_args!("answer {number} after {took:.1} ms: {outcome}"),
-        );
+        let failure = answer.as_ref().err().cloned();
+        // If nobody follows any more, nobody wants to know.
+        let _ = self.answers.send(Answered { number, took: sent.elapsed(), failure });
         answer
+    }
+
+    async fn session_event(&self) -> SessionEvent {
+        self.source.session_event().await
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     report::{Report, Speaker},
     tally::Tally,
     widget::Widget,
+    words::{counted, in_words},
 };
 
 /// How long to wait for other credentials after the TURN server rejected some. The library asks the
@@ -59,6 +60,9 @@ impl<'a> Play<'a> {
     async fn try_out(&mut self, servers: &TurnServers) -> anyhow::Result<()> {
         let held = held_credentials(self.turn, servers).await;
         self.tally.on_update(held.clone(), SystemTime::now());
+        if let Some(uri) = servers.uris.first() {
+            self.report.line(Speaker::Widget, format_args!("trying a relay at {uri}"));
+        }
         let outcome = allocate(servers).await;
         self.show(servers, held.as_ref(), &outcome);
         self.judge(held.as_ref(), outcome)
@@ -72,13 +76,18 @@ impl<'a> Play<'a> {
     ) {
         let update = self.tally.updates;
         let credentials = describe(servers, held);
-        let relay = match outcome {
-            Ok(Relay { address, took }) => {
-                format!("relay {address}, {:.1} ms", took.as_secs_f64() * 1000.0)
-            }
-            Err(_) => "no relay".to_owned(),
-        };
-        self.report.update(format_args!("update {update}: {credentials}, {relay}"));
+        match outcome {
+            Ok(Relay { address, took }) => self.report.good(
+                Speaker::Widget,
+                format_args!(
+                    "update {update}: {credentials}, relay {address} after {:.1} ms",
+                    took.as_secs_f64() * 1000.0
+                ),
+            ),
+            Err(_) => self
+                .report
+                .bad(Speaker::Widget, format_args!("update {update}: {credentials}, no relay")),
+        }
         if let Some(held) = held {
             self.report.count_down(self.turn, held);
         }
@@ -108,8 +117,9 @@ impl<'a> Play<'a> {
         self.report.line(
             Speaker::Client,
             format_args!(
-                "reports that the TURN server rejects the credentials, and waits up to \
-                 {REPLACEMENT_TIMEOUT:?} for others"
+                "reports that the TURN server rejects the credentials, waits up to \
+                 {} for others",
+                in_words(REPLACEMENT_TIMEOUT)
             ),
         );
         if let Some(held) = held {
@@ -127,13 +137,13 @@ async fn held_credentials(turn: &TurnService, servers: &TurnServers) -> Option<T
 }
 
 fn describe(servers: &TurnServers, held: Option<&TurnServer>) -> String {
-    let uris = servers.uris.len();
+    let uris = counted(servers.uris.len(), "URI");
     let user = shortened(&servers.username);
     let valid = match held.and_then(|held| held.valid_for(Timestamp::now())) {
-        Some(left) => format!("valid {:.0} s", left.as_secs_f64()),
+        Some(left) => format!("valid {}", in_words(left)),
         None => "valid for an unknown time".to_owned(),
     };
-    format!("{uris} uris, user {user}, {valid}")
+    format!("{uris}, user {user}, {valid}")
 }
 
 /// The beginning of a username: enough to tell it from others.

@@ -4,13 +4,23 @@
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use matrix_sdk_turn::{Timestamp, TurnServer, TurnService};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use matrix_sdk_turn::{TurnServer, TurnService};
+use textwrap::Options;
 use tokio::sync::Notify;
+
+use crate::{countdown, words::as_printed};
+
+/// Where the text of a line begins.
+const INDENT: &str = "                       ";
+
+/// The width of what is not printed to a terminal.
+const WIDTH: usize = 80;
 
 /// Whom a line is about.
 #[derive(Clone, Copy, Debug)]
@@ -21,109 +31,150 @@ pub(crate) enum Speaker {
     Widget,
 }
 
-impl fmt::Display for Speaker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Speaker {
+    fn name(self) -> &'static str {
+        match self {
             Self::Homeserver => "homeserver",
             Self::TurnServer => "TURN server",
             Self::Client => "client",
             Self::Widget => "widget",
-        })
+        }
+    }
+
+    fn style(self) -> Style {
+        let color = match self {
+            Self::Homeserver => AnsiColor::Yellow,
+            Self::TurnServer => AnsiColor::Magenta,
+            Self::Client => AnsiColor::Blue,
+            Self::Widget => AnsiColor::Cyan,
+        };
+        color.on_default()
     }
 }
 
-/// Prints to stdout. Clones print to the same.
+/// Whether what a line says is welcome.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Neither,
+    Good,
+    Bad,
+}
+
+impl Outcome {
+    fn style(self) -> Style {
+        match self {
+            Self::Neither => Style::new(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+        }
+    }
+}
+
+/// Prints to stdout, in colour if that is a terminal and `NO_COLOR` is not set. Clones print to the
+/// same.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     started: Instant,
+    width: usize,
     countdown: Option<ProgressBar>,
-    reader_gone: Arc<Notify>,
+    output: Arc<Output>,
+}
+
+/// Whether anybody reads what is printed.
+#[derive(Debug, Default)]
+struct Output {
+    has_failed: Notify,
+    error: Mutex<Option<io::Error>>,
 }
 
 impl Report {
     pub(crate) fn new() -> Self {
-        let countdown = io::stdout().is_terminal().then(|| {
-            let target = ProgressDrawTarget::stdout();
-            let bar = ProgressBar::with_draw_target(None, target).with_style(blank());
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
-        Self { started: Instant::now(), countdown, reader_gone: Arc::default() }
+        let is_terminal = io::stdout().is_terminal();
+        Self {
+            started: Instant::now(),
+            width: if is_terminal { textwrap::termwidth().max(WIDTH / 2) } else { WIDTH },
+            countdown: is_terminal.then(|| {
+                let target = ProgressDrawTarget::stdout();
+                let bar = ProgressBar::with_draw_target(None, target).with_style(countdown::none());
+                bar.enable_steady_tick(Duration::from_millis(200));
+                bar
+            }),
+            output: Arc::default(),
+        }
     }
 
-    /// A line about what just happened.
+    /// A line about what just happened, or is about to.
     pub(crate) fn line(&self, speaker: Speaker, what: impl fmt::Display) {
-        self.print(format_args!("{:7.1} s  {speaker:<12}{what}", self.elapsed()));
+        self.event(speaker.name(), speaker.style(), Outcome::Neither, &what);
     }
 
-    /// A line about an update that was sent to the widget.
-    pub(crate) fn update(&self, what: impl fmt::Display) {
-        self.print(format_args!("{:7.1} s  {what}", self.elapsed()));
+    /// The same, of something that is welcome.
+    pub(crate) fn good(&self, speaker: Speaker, what: impl fmt::Display) {
+        self.event(speaker.name(), speaker.style(), Outcome::Good, &what);
     }
 
-    /// The last line.
+    /// The same, of something that is not.
+    pub(crate) fn bad(&self, speaker: Speaker, what: impl fmt::Display) {
+        self.event(speaker.name(), speaker.style(), Outcome::Bad, &what);
+    }
+
+    /// The last lines.
     pub(crate) fn summary(&self, summary: impl fmt::Display) {
         if let Some(bar) = &self.countdown {
             bar.finish_and_clear();
         }
-        self.print(format_args!("{summary}"));
+        self.print(&textwrap::fill(&summary.to_string(), self.width));
     }
 
     /// Counts down to the next refresh of these credentials, and to their end.
     pub(crate) fn count_down(&self, turn: &TurnService, server: &TurnServer) {
         if let Some(bar) = &self.countdown {
-            bar.set_style(countdown(turn.clone(), server.clone()));
+            bar.set_style(countdown::to_the_end_of(turn.clone(), server.clone()));
         }
     }
 
-    /// Resolves when nobody reads the output any more.
-    pub(crate) async fn reader_gone(&self) {
-        self.reader_gone.notified().await;
+    /// Resolves when the output cannot be written any more.
+    pub(crate) async fn output_failed(&self) {
+        self.output.has_failed.notified().await;
     }
 
-    fn elapsed(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+    /// Why the output is not complete, if it is not. That nobody reads it any more is no error.
+    pub(crate) fn output_error(&self) -> Option<io::Error> {
+        let mut error = self.output.error.lock().unwrap_or_else(PoisonError::into_inner);
+        error.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
-    fn print(&self, line: fmt::Arguments<'_>) {
-        let print = || writeln!(io::stdout().lock(), "{line}");
+    fn event(&self, who: &str, style: Style, outcome: Outcome, what: &dyn fmt::Display) {
+        let options = Options::new(self.width)
+            .initial_indent(INDENT)
+            .subsequent_indent(INDENT)
+            .break_words(false);
+        let text = textwrap::fill(&what.to_string(), options);
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let (dimmed, colour) = (Style::new().dimmed(), outcome.style());
+        self.print(&format!(
+            "{dimmed}{elapsed:7.1} s{dimmed:#}  {style}{who:<12}{style:#}{colour}{}{colour:#}",
+            text.trim_start()
+        ));
+    }
+
+    fn print(&self, lines: &str) {
+        let lines = as_printed(lines);
+        let print = || writeln!(anstream::stdout().lock(), "{lines}");
         let printed = match &self.countdown {
             Some(bar) => bar.suspend(print),
             None => print(),
         };
-        if printed.is_err() {
-            self.reader_gone.notify_one();
+        if let Err(error) = printed {
+            *self.output.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            self.output.has_failed.notify_one();
         }
     }
 }
 
 /// What went wrong, on stderr.
 pub(crate) fn error(what: impl fmt::Display) {
+    let text = as_printed(&textwrap::fill(&what.to_string(), WIDTH));
     // If stderr is closed, there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{what}");
-}
-
-fn blank() -> ProgressStyle {
-    style("")
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn countdown(turn: TurnService, server: TurnServer) -> ProgressStyle {
-    style("           {spinner} {countdown}").with_key(
-        "countdown",
-        move |_: &ProgressState, line: &mut dyn fmt::Write| {
-            let _ = match turn.next_request_in() {
-                Some(next) => write!(line, "next refresh in {} s, ", next.as_secs()),
-                None => write!(line, "asking the homeserver, "),
-            };
-            let _ = match server.valid_for(Timestamp::now()) {
-                Some(left) if left.is_zero() => write!(line, "credentials expired"),
-                Some(left) => write!(line, "credentials valid for another {} s", left.as_secs()),
-                None => write!(line, "credentials valid for nobody knows how long"),
-            };
-        },
-    )
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -7,6 +7,8 @@ use std::{
 
 use matrix_sdk_turn::TurnServer;
 
+use crate::words::counted;
+
 /// What is counted while the program runs.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -45,16 +47,12 @@ impl fmt::Display for Tally {
         write!(
             f,
             "{}, {} to the homeserver, {:.1} s with expired credentials, {} obtained",
-            counted(*updates, "update"),
-            counted(*requests, "request"),
+            counted(*updates as usize, "update"),
+            counted(*requests as usize, "request"),
             expired.as_secs_f64(),
-            counted(*relays, "relay"),
+            counted(*relays as usize, "relay"),
         )
     }
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 #[cfg(test)]
