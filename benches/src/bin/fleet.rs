@@ -1,4 +1,5 @@
-//! Prints what a homeserver sees of a million clients that started in the same second.
+//! Prints what a homeserver sees of a million clients that started in the same second, and of a million
+//! phones whose app is started many times a day.
 //!
 //! ```text
 //! cargo run -p benches --release --bin fleet -- --plot docs/fleet.svg
@@ -140,7 +141,7 @@ fn persisted(clients: u32) -> Table {
     let mut table =
         Table::new(["started", "persisted", "requests a phone"].into_iter().chain(LOAD));
     for (started, awake) in
-        [("at any time", (0 * HOUR, DAY)), ("7:00..23:00", (7 * HOUR, 23 * HOUR))]
+        [("at any time", (Duration::ZERO, DAY)), ("7:00..23:00", (7 * HOUR, 23 * HOUR))]
     {
         for persist in [false, true] {
             // Without, one day is as the other.
