@@ -86,7 +86,7 @@ async fn servers(environment: &Environment) -> anyhow::Result<Vec<Component>> {
             name: "coturn",
             version: Coturn::version(environment).await?,
             exercised: "`use-auth-secret`: Allocate with valid, expired and outdated credentials; \
-                        relaying; IPv4, IPv6; UDP, TCP, TLS",
+                        relaying; IPv4, IPv6; UDP, TCP",
             plays_in: |scenario| scenario.allocates,
         },
         Component {
