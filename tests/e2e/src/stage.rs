@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::{
     account::Account,
+    calls::{Server, Venue},
     environment::Environment,
     host::Host,
     parts::{Browser, Coturn, Synapse, Turn},
@@ -102,6 +103,11 @@ impl Stage {
     /// One more, which the caller has to stop.
     pub(crate) fn start_other_browser(&self) -> anyhow::Result<Browser> {
         Browser::start(&self.setting.environment, &self.directory.join("other-browser.log"))
+    }
+
+    /// Another homeserver and another TURN server, which the caller has to stop.
+    pub(crate) async fn start_venue(&self, server: Server, ttl: Duration) -> anyhow::Result<Venue> {
+        Venue::start(&self.setting.environment, &self.directory.join("venue"), server, ttl).await
     }
 
     /// Restarts Synapse and coturn with another secret.
