@@ -140,7 +140,7 @@ fn persisted(clients: u32) -> Table {
     let mut table =
         Table::new(["started", "persisted", "requests a phone"].into_iter().chain(LOAD));
     for (started, awake) in
-        [("at any time", (0 * HOUR, DAY)), ("7:00..23:00", (7 * HOUR, 23 * HOUR))]
+        [("at any time", (Duration::ZERO, DAY)), ("7:00..23:00", (7 * HOUR, 23 * HOUR))]
     {
         for persist in [false, true] {
             // Without, one day is as the other.

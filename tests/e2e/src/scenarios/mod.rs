@@ -8,11 +8,12 @@ mod lifetimes;
 mod not_configured;
 mod other_server;
 mod outage;
+mod outlive;
 mod reload;
 mod secret;
 mod stacks;
 mod streams;
-mod transport;
+pub(crate) mod transport;
 mod watching;
 mod webrtcbin;
 
@@ -102,6 +103,9 @@ macro_rules! scenario {
 
 /// The longest first: two play at a time.
 pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario!(outlive::a_call_of_widgets_outlives_its_credentials, WithTurn(HALF_A_MINUTE)),
+    scenario!(outlive::a_call_of_rust_peers_outlives_its_credentials, WithTurn(HALF_A_MINUTE))
+        .without_widgets(),
     scenario!(
         lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
         WithTurn(HALF_A_MINUTE)
