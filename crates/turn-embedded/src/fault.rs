@@ -15,6 +15,12 @@ pub enum Fault {
     RateLimited,
     /// After each answer, it is down for 8 s: 503
     Outage,
+    /// A proxy in front of it knows no such page: 404, in HTML
+    ProxyPage,
+    /// It answers something that means nothing: 200 and half an object
+    Nonsense,
+    /// It takes the request, and never answers
+    Hanging,
 }
 
 /// What the homeserver answers instead of credentials.
@@ -24,6 +30,9 @@ pub(crate) enum Failure {
     NotConfigured,
     RateLimited { retry_after: Duration },
     Unavailable,
+    ProxyPage,
+    Nonsense,
+    Hanging,
 }
 
 const RETRY_AFTER: Duration = Duration::from_secs(3);
@@ -64,6 +73,9 @@ impl FaultState {
                 .failing_for(RETRY_AFTER, now)
                 .map(|retry_after| Failure::RateLimited { retry_after }),
             Fault::Outage => self.failing_for(OUTAGE, now).map(|_left| Failure::Unavailable),
+            Fault::ProxyPage => Some(Failure::ProxyPage),
+            Fault::Nonsense => Some(Failure::Nonsense),
+            Fault::Hanging => Some(Failure::Hanging),
         }
     }
 

@@ -115,6 +115,10 @@ impl Stage {
         Ok(())
     }
 
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.setting.environment
+    }
+
     /// Something measured, to be printed at the end.
     pub(crate) fn found(&mut self, finding: String) {
         self.findings.push(finding);

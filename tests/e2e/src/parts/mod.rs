@@ -9,5 +9,6 @@ mod synapse;
 pub(crate) use self::{
     browser::{Browser, Page},
     coturn::Coturn,
+    process::Process,
     synapse::{Synapse, Turn},
 };

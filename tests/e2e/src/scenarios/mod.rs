@@ -1,6 +1,7 @@
 //! The scenarios, one file per theme.
 
 mod call;
+mod demo;
 mod denied;
 mod hostile;
 mod lifetimes;
@@ -85,6 +86,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
         WithTurn(HALF_A_MINUTE)
     ),
+    scenario!(demo::a_person_watches_and_breaks_the_demo, WithoutTurn).without_allocations(),
     scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
     scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(DAY))
         .without_allocations(),

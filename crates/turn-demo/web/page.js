@@ -1,0 +1,183 @@
+// The client's page: it hosts two widgets, asks the user what they may do, and shows what happens.
+
+import { Breaks } from "./breaks.js";
+import { Life } from "./life.js";
+import { Log } from "./log.js";
+import { Prompt } from "./prompt.js";
+import { Socket } from "./socket.js";
+import { Timeline } from "./timeline.js";
+import { Widgets } from "./widgets.js";
+
+const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
+const byId = (id) => document.getElementById(id);
+
+/** A widget without a relay after this time never gets one here. */
+const NO_RELAY_MS = 8_000;
+
+const socket = new Socket(meta("token"));
+const widgets = new Widgets(socket, meta("widgets"));
+const breaks = new Breaks(socket, Number(meta("ttl")));
+const timeline = new Timeline();
+const life = new Life();
+const log = new Log();
+new Prompt(socket);
+
+/** What each widget said last of itself. */
+const states = { a: "closed", b: "closed" };
+/** How far this page's clock is ahead of the stage's. */
+let ahead = 0;
+let sounds = false;
+let hadRelay = false;
+
+const stageNow = () => Math.round(performance.now() - ahead);
+
+function openBoth() {
+    for (const id of widgets.ids) open(id);
+}
+
+function open(id) {
+    states[id] = "loading";
+    widgets.open(id);
+}
+
+/** As soon as both have a relay, A calls B. */
+function callIfReady() {
+    const ready = (id) => ["ready", "connected", "failed", "disconnected"].includes(states[id]);
+    if (ready("a") && ready("b") && (states.a === "ready" || states.b === "ready")) {
+        states.a = states.b = "calling";
+        widgets.command("a", "call");
+    }
+}
+
+socket.addEventListener("welcome", ({ detail: { now, resumed, homeserver, turn_server } }) => {
+    ahead = performance.now() - now;
+    byId("connection").textContent = "Connected";
+    document.body.dataset.connection = "on";
+    byId("servers").textContent = `Everything here runs on this computer, and stops with the program: the homeserver at ${homeserver}, the TURN server at ${turn_server}.`;
+    if (!resumed) {
+        timeline.clear();
+        openBoth();
+    }
+});
+
+socket.addEventListener("lost", ({ detail: { isGone } }) => {
+    byId("connection").textContent = isGone
+        ? "The program has ended. Start it again with “cargo run”, and reload this page."
+        : "The connection is cut. Connecting again …";
+    document.body.dataset.connection = "off";
+});
+
+socket.addEventListener("failed", ({ detail: { why } }) => {
+    byId("connection").textContent = `There is nothing to show: ${why}.`;
+});
+
+socket.addEventListener("status", ({ detail: status }) => {
+    ahead = performance.now() - status.now;
+    life.show(status);
+    timeline.show(status);
+    breaks.show(status);
+});
+
+socket.addEventListener("event", ({ detail: event }) => {
+    timeline.mark(event.at, event.track, event.kind, event.text);
+    log.addEvent(event);
+});
+
+widgets.addEventListener("carried", ({ detail }) => {
+    log.addMessage(detail);
+    if (detail.message.action === "update_turn_servers") {
+        timeline.mark(stageNow(), "ours", detail.toWidget ? "update" : "ack");
+    }
+});
+
+widgets.addEventListener("refused", ({ detail: { widget } }) => {
+    note("error", `a message of widget ${widget.toUpperCase()}'s is too long, and is not carried`);
+});
+
+/** What a widget tells the page beside the widget API. */
+const told = {
+    state({ widget, text, state }) {
+        states[widget] = state;
+        byId(`said-${widget}`).textContent = text;
+        if (widget === "a") breaks.rename("watch", state === "unwatched" ? "Watch in widget A" : "Unwatch in widget A");
+        const connected = states.a === "connected";
+        byId("restart").disabled = byId("sound").disabled = !connected;
+        if (!connected) byId("rtt").textContent = "–";
+        callIfReady();
+    },
+    relay({ widget, address, why, rejected, ms, username }) {
+        const whose = `widget ${widget.toUpperCase()}`;
+        if (address) {
+            hadRelay = true;
+            byId("hint").hidden = true;
+            note("answer", `${whose} got a relay at ${address} after ${ms} ms`);
+        } else {
+            note("error", `${whose} got no relay: ${why}`);
+            if (rejected) socket.send({ type: "rejected", username });
+            else if (!hadRelay && ms < NO_RELAY_MS) explainNoRelay();
+        }
+    },
+    signal({ widget, signal }) {
+        widgets.command(widget === "a" ? "b" : "a", "signal", { signal });
+    },
+    figures({ widget, rtt, types }) {
+        if (widget !== "a") return;
+        byId("rtt").textContent = `${rtt.toFixed(1)} ms`;
+        byId("path").textContent = `from ${types[0]} to ${types[1]}`;
+    },
+    broken({ widget }) {
+        note("error", `widget ${widget.toUpperCase()} lost its relay, and restarts ICE`);
+        widgets.command("a", "restart");
+    },
+    flooded({ sent, answered }) {
+        note("note", `widget A sent ${sent} requests and got ${answered} answers; ${sent - answered} were dropped`);
+    },
+};
+
+widgets.addEventListener("told", ({ detail }) => told[detail.what]?.(detail));
+
+function note(kind, text) {
+    log.addEvent({ track: "ours", kind, text });
+}
+
+function explainNoRelay() {
+    byId("hint").textContent =
+        "This browser does not use a relay on this computer's own address, so there is no call to see. " +
+        "Chromium does when it is started with --allow-loopback-in-peer-connection. " +
+        "Everything else on this page works as it is.";
+    byId("hint").hidden = false;
+}
+
+byId("restart").addEventListener("click", () => {
+    note("note", "ICE restarts with the newest credentials");
+    widgets.command("a", "restart");
+});
+
+byId("sound").addEventListener("click", () => {
+    sounds = !sounds;
+    byId("sound").setAttribute("aria-pressed", String(sounds));
+    for (const id of widgets.ids) widgets.command(id, "sound", { on: sounds });
+});
+
+// A widget that has no call to make tries the TURN server all the same, and finds out.
+breaks.addEventListener("secret", () => widgets.ids.forEach((id) => widgets.command(id, "try")));
+breaks.addEventListener("reload", () => open("a"));
+breaks.addEventListener("watch", () => {
+    widgets.command("a", states.a === "unwatched" ? "watch" : "unwatch");
+});
+breaks.addEventListener("flood", () => widgets.command("a", "flood"));
+breaks.addEventListener("cut", () => socket.cut());
+breaks.addEventListener("close", () => {
+    if (states.b === "closed") {
+        open("b");
+        breaks.rename("close", "Close widget B's view");
+    } else {
+        states.b = "closed";
+        widgets.close("b");
+        byId("said-b").textContent = "closed";
+        breaks.rename("close", "Open widget B's view");
+    }
+});
+
+// Tests look at these.
+window.demo = { states, socket };
