@@ -3,9 +3,9 @@
 import { span } from "./words.js";
 
 const STATES = {
-    available: "valid credentials",
-    fallback: "the client's own ICE servers",
-    unavailable: "no credentials",
+    available: "valid",
+    fallback: "the client's own",
+    unavailable: "none",
 };
 
 export class Life {
@@ -13,12 +13,19 @@ export class Life {
     #left = this.#ring.querySelector(".left");
     #due = this.#ring.querySelector(".due");
     #shown = new Map();
+    #asks = false;
+
+    /** The library asks the homeserver, or has been answered. */
+    on({ track, kind }) {
+        if (track !== "ours" || !["request", "answer", "error"].includes(kind)) return;
+        this.#asks = kind === "request";
+    }
 
     show({ service, ttl_ms: ttl, username }) {
         const { valid_for_ms: left, next_request_in_ms: next } = service;
         this.#showRing(left, ttl, next);
-        this.#say("state", STATES[service.state] ?? "nothing asked yet");
-        this.#say("next", next === null ? nextWithoutTimer(service) : `in ${span(next)}`);
+        this.#say("state", STATES[service.state] ?? "not asked yet");
+        this.#say("next", next === null ? this.#nextWithoutTimer(service) : `in ${span(next)}`);
         this.#say("subscribers", service.subscribers);
         this.#say("requests", service.requests);
         this.#say("failures", service.failures_in_a_row);
@@ -46,9 +53,9 @@ export class Life {
         this.#shown.set(id, text);
         document.getElementById(id).textContent = text;
     }
-}
 
-function nextWithoutTimer({ subscribers, requests }) {
-    if (subscribers === 0) return requests === 0 ? "none planned" : "none: nobody is subscribed";
-    return "asking, or none by itself";
+    #nextWithoutTimer({ subscribers }) {
+        if (this.#asks) return "asking now";
+        return subscribers === 0 ? "nobody subscribed" : "none by itself";
+    }
 }

@@ -80,6 +80,7 @@ socket.addEventListener("status", ({ detail: status }) => {
 
 socket.addEventListener("event", ({ detail: event }) => {
     timeline.mark(event.at, event.track, event.kind, event.text);
+    life.on(event);
     log.addEvent(event);
 });
 
@@ -99,7 +100,7 @@ const told = {
     state({ widget, text, state }) {
         states[widget] = state;
         byId(`said-${widget}`).textContent = text;
-        if (widget === "a") breaks.rename("watch", state === "unwatched" ? "Watch in widget A" : "Unwatch in widget A");
+        if (widget === "a") breaks.rename("watch", state === "unwatched" ? "Watch in A" : "Unwatch in A");
         const connected = states.a === "connected";
         byId("restart").disabled = byId("sound").disabled = !connected;
         if (!connected) byId("rtt").textContent = "–";
@@ -142,9 +143,8 @@ function note(kind, text) {
 
 function explainNoRelay() {
     byId("hint").textContent =
-        "This browser does not use a relay on this computer's own address, so there is no call to see. " +
-        "Chromium does when it is started with --allow-loopback-in-peer-connection. " +
-        "Everything else on this page works as it is.";
+        "This browser asks no TURN server on this computer's own address for a relay, so there is no call to see. " +
+        "Chromium does. Everything else on this page works as it is.";
     byId("hint").hidden = false;
 }
 
@@ -170,12 +170,12 @@ breaks.addEventListener("cut", () => socket.cut());
 breaks.addEventListener("close", () => {
     if (states.b === "closed") {
         open("b");
-        breaks.rename("close", "Close widget B's view");
+        breaks.rename("close", "Close B's view");
     } else {
         states.b = "closed";
         widgets.close("b");
         byId("said-b").textContent = "closed";
-        breaks.rename("close", "Open widget B's view");
+        breaks.rename("close", "Open B's view");
     }
 });
 

@@ -23,7 +23,9 @@ const MARKS_KEPT = 600;
 /** A screen reader is not told more often. */
 const DESCRIBE_MS = 5_000;
 
-const ROW = 50;
+/** Where each track begins: below ours there is room for what the widgets are sent. */
+const TOPS = [0, 62, 112];
+const HEIGHT = 160;
 const BAR = { top: 22, height: 14 };
 const AXIS = 20;
 
@@ -35,7 +37,7 @@ export class Timeline {
     #status = null;
 
     constructor() {
-        this.#canvas.style.height = `${ROW * 3 + AXIS}px`;
+        this.#canvas.style.height = `${HEIGHT + AXIS}px`;
         new ResizeObserver(() => this.#draw()).observe(this.#canvas);
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
     }
@@ -97,7 +99,7 @@ export class Timeline {
         context.clearRect(0, 0, width, height);
         drawAxis(context, colors, { x, now, past, width, height });
         [...this.#tracks].forEach(([track, shown], index) => {
-            const top = index * ROW;
+            const top = TOPS[index];
             drawTrack(context, colors, { name: NAMES[track], shown, top, x, nowX });
         });
         this.#drawPlans(context, colors, x);
@@ -197,14 +199,32 @@ function drawMark(context, colors, kind, x, barTop) {
         context.strokeStyle = colors.stale;
         line(context, x - 3, below - 3, x + 3, below + 3);
         line(context, x - 3, below + 3, x + 3, below - 3);
-    } else {
+    } else if (kind === "answer") {
         context.beginPath();
-        context.arc(x, kind === "ack" ? below + 6 : below, kind === "answer" ? 3 : 2.5, 0, 2 * Math.PI);
-        context.fillStyle = context.strokeStyle = kind === "answer" ? colors.accent : colors.info;
-        if (kind === "ack") context.stroke();
-        else context.fill();
+        context.arc(x, below, 3, 0, 2 * Math.PI);
+        context.fillStyle = colors.accent;
+        context.fill();
+    } else {
+        drawDelivery(context, colors, kind, x, below + 8);
     }
     context.lineWidth = 1;
+}
+
+/** An update is a triangle, and its acknowledgement a tick beside it. */
+function drawDelivery(context, colors, kind, x, y) {
+    context.fillStyle = context.strokeStyle = colors.info;
+    context.beginPath();
+    if (kind === "update") {
+        context.moveTo(x - 4, y);
+        context.lineTo(x + 4, y);
+        context.lineTo(x, y + 6);
+        context.fill();
+    } else {
+        context.moveTo(x + 5, y + 3);
+        context.lineTo(x + 7, y + 6);
+        context.lineTo(x + 11, y);
+        context.stroke();
+    }
 }
 
 function drawAxis(context, colors, { x, now, past, width, height }) {

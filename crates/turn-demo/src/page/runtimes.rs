@@ -21,7 +21,7 @@ pub(super) fn subscribe_and_end(turn: &TurnService, events: &Arc<Events>) {
         };
         note("somebody subscribes on another runtime");
         let mut states = turn.subscribe();
-        let told = runtime.block_on(timeout(FIRST_STATE, states.next())).is_ok();
+        let told = runtime.block_on(async { timeout(FIRST_STATE, states.next()).await.is_ok() });
         drop(runtime);
         drop(states);
         note(if told {

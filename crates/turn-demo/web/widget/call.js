@@ -10,17 +10,18 @@ const RESTART_AFTER_MS = 3_000;
 export class Call extends EventTarget {
     #peer = null;
     #channel = null;
-    #tracks;
+    #video;
+    #audio = null;
     #signal;
     #pings = null;
     #restarting = null;
     #signals = Promise.resolve();
     #frames = { count: 0, at: 0 };
 
-    /** `signal` carries a message to the other widget. */
-    constructor(tracks, signal) {
+    /** Sends this video; `signal` carries a message to the other widget. */
+    constructor(video, signal) {
         super();
-        this.#tracks = tracks;
+        this.#video = video;
         this.#signal = signal;
     }
 
@@ -33,8 +34,15 @@ export class Call extends EventTarget {
         this.hangUp();
         this.#create(servers);
         this.#use(this.#peer.createDataChannel("ping"));
-        for (const track of this.#tracks) this.#peer.addTrack(track, new MediaStream([track]));
+        for (const kind of ["video", "audio"]) this.#peer.addTransceiver(kind);
+        this.#sendMedia();
         await this.#offer();
+    }
+
+    /** Sends this audio as well from now on, in this call and the next. */
+    sendAudio(track) {
+        this.#audio = track;
+        this.#sendMedia();
     }
 
     /** Goes on with these credentials whenever candidates are gathered next. */
@@ -69,9 +77,9 @@ export class Call extends EventTarget {
             if (this.#peer === null || description.isFirst) {
                 this.hangUp();
                 this.#create(servers);
-                for (const track of this.#tracks) this.#peer.addTrack(track, new MediaStream([track]));
             }
             await this.#peer.setRemoteDescription({ type: "offer", sdp: description.sdp });
+            this.#sendMedia();
             await this.#peer.setLocalDescription();
             this.#tell();
         } else if (description) {
@@ -93,6 +101,14 @@ export class Call extends EventTarget {
         peer.addEventListener("datachannel", ({ channel }) => this.#use(channel));
         peer.addEventListener("track", ({ track }) => this.#emit("track", track));
         peer.addEventListener("connectionstatechange", () => this.#onState(peer.connectionState));
+    }
+
+    #sendMedia() {
+        for (const transceiver of this.#peer?.getTransceivers() ?? []) {
+            const isVideo = transceiver.receiver.track.kind === "video";
+            transceiver.direction = "sendrecv";
+            transceiver.sender.replaceTrack(isVideo ? this.#video : this.#audio);
+        }
     }
 
     async #offer() {

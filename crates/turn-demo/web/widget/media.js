@@ -50,7 +50,7 @@ function paint(context, { width, height }, seconds, hue, frame, widgetId) {
     context.fillText(`frame ${frame}`, width / 2, height / 2 + 32);
 }
 
-/** A quiet tone. It sounds once `start` was called, which browsers want to follow a click. */
+/** A quiet tone. */
 export class Tone {
     #context = new AudioContext();
     #destination = this.#context.createMediaStreamDestination();

@@ -2,6 +2,9 @@
 
 const PATIENCE_MS = 6_000;
 
+/** A wrong password is 401 (RFC 8489, 9.2.4); webrtc-rs, which is the TURN server here, says 400. */
+const REJECTED = [400, 401];
+
 /** As RTCPeerConnection takes them. */
 export function iceServers({ uris, username, password }) {
     return [{ urls: uris, username, credential: password }];
@@ -48,5 +51,5 @@ function firstRelay(peer) {
 
 function failed(error) {
     const why = error ? `${error.errorCode} ${error.errorText}` : "the browser gathered no relay";
-    return { why, rejected: error !== null && error.errorCode === 401 };
+    return { why, rejected: error !== null && REJECTED.includes(error.errorCode) };
 }

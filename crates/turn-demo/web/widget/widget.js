@@ -22,14 +22,15 @@ const api = new WidgetApi(widgetId, origin);
 const said = document.getElementById("said");
 const figures = document.getElementById("figures");
 const remote = document.getElementById("remote");
-const tone = new Tone(widgetId);
-const tracks = [...video(document.getElementById("own"), widgetId).getVideoTracks(), tone.track];
-const call = new Call(tracks, (signal) => tell({ what: "signal", signal }));
+const [picture] = video(document.getElementById("own"), widgetId).getVideoTracks();
+const call = new Call(picture, (signal) => tell({ what: "signal", signal }));
 
 /** The newest credentials. */
 let servers = null;
 /** Whether they arrive. */
 let watches = false;
+/** Made when the user first asks for sound: browsers want a click before. */
+let tone = null;
 
 /** To the page, beside the widget API: what it shows, and what it carries to the other widget. */
 function tell(demo) {
@@ -116,7 +117,7 @@ call.addEventListener("state", ({ detail: state }) => {
 
 call.addEventListener("figures", ({ detail }) => {
     const { rtt, relay, fps } = detail;
-    figures.textContent = `${rtt.toFixed(1)} ms there and back · relay ${relay} · ${fps} frames/s`;
+    figures.textContent = `${rtt.toFixed(1)} ms · relay ${relay} · ${fps} frames/s`;
     tell({ what: "figures", ...detail });
 });
 
@@ -132,9 +133,13 @@ const commands = {
     flood,
     // Asks for a relay once more with what it holds: a client does so before every call.
     try: () => servers && onUpdate(servers),
-    sound({ on }) {
+    async sound({ on }) {
+        if (on && tone === null) {
+            tone = new Tone(widgetId);
+            call.sendAudio(tone.track);
+        }
         remote.muted = !on;
-        return on ? tone.start() : tone.stop();
+        await (on ? tone.start() : tone?.stop());
     },
 };
 
