@@ -14,8 +14,8 @@ const HOMESERVER = [
 ];
 
 const WORLD = [
-    ["secret", "Change the TURN secret", "The TURN server now refuses every password handed out so far. A widget finds out with its next Allocate; the client calls report_rejected(), and the library asks for others at once.", "S10"],
-    ["sleep", "Sleep for one TTL", "Timers stand still while the machine sleeps, the wall clock goes on. The credentials expired meanwhile; either clock expires them, and no timer is longer than 30 s, so it is noticed after waking.", "S8"],
+    ["secret", "Change the secret", "Homeserver and TURN server share another secret: the TURN server now refuses every password handed out so far. A widget finds out with its next Allocate; the client calls report_rejected(), and the library asks for others at once.", "S10"],
+    ["sleep", "Sleep one TTL", "Timers stand still while the machine sleeps, the wall clock goes on. What expired on either clock is withdrawn as soon as anything looks, as this page does all the time, and within 30 s otherwise.", "S8"],
     ["runtime", "End a runtime", "Somebody subscribes on another tokio runtime, and that runtime ends. The service's task never ran there, so everybody else goes on being served.", "“Runtimes and threads”"],
     ["refresh", "refresh()", "The app resumed, or the network changed. The library asks now, unless it got an answer in the last 10 s or was told to wait.", "S9"],
     ["cut", "Cut the WebSocket", "The page loses the program, and comes back. Updates are not queued but fetched, so a widget never gets credentials that expired meanwhile.", "W11"],
@@ -23,9 +23,9 @@ const WORLD = [
 
 const WIDGET = [
     ["reload", "Reload A", "Its page loads again with a new driver. The answer to its watch comes at once, with the credentials that are held: no request is sent.", "S2, W14"],
-    ["watch", "Unwatch in A", "After the response to unwatch no update goes out. When nobody watches any more, the library keeps what it knows, and sets no timer.", "W10, S11"],
+    ["watch", "Unwatch A", "After the response to unwatch no update goes out. When nobody watches any more, the library keeps what it knows, and sets no timer.", "W10, S11"],
     ["flood", "Flood from A", "2000 watch requests in a row. At most 15 wait and 64 answers are kept; the rest is dropped with one warning. The homeserver sees none of it.", "W19"],
-    ["close", "Close B's view", "The client drops its handle, and nothing else. The subscription is released at once, and the driver's future ends within 10 s.", "W20"],
+    ["close", "Close B", "The client drops its handle, and nothing else. The subscription is released at once, and the driver's future ends within 10 s.", "W20"],
 ];
 
 /** What the slider stands at, in seconds. */

@@ -56,6 +56,6 @@ export class Life {
 
     #nextWithoutTimer({ subscribers }) {
         if (this.#asks) return "asking now";
-        return subscribers === 0 ? "nobody subscribed" : "none by itself";
+        return subscribers === 0 ? "no subscriber" : "none by itself";
     }
 }

@@ -14,6 +14,9 @@ const byId = (id) => document.getElementById(id);
 /** A widget without a relay after this time never gets one here. */
 const NO_RELAY_MS = 8_000;
 
+/** What a widget says of itself while it has credentials. */
+const CAN_CALL = ["ready", "connected", "failed", "disconnected", "unwatched"];
+
 const socket = new Socket(meta("token"));
 const widgets = new Widgets(socket, meta("widgets"));
 const breaks = new Breaks(socket, Number(meta("ttl")));
@@ -28,6 +31,7 @@ const states = { a: "closed", b: "closed" };
 let ahead = 0;
 let sounds = false;
 let hadRelay = false;
+let refused = false;
 
 const stageNow = () => Math.round(performance.now() - ahead);
 
@@ -40,9 +44,17 @@ function open(id) {
     widgets.open(id);
 }
 
+/** Widget A called: what can be done in a call is done there. */
+function showCall(isOn) {
+    byId("restart").disabled = byId("sound").disabled = !isOn;
+    if (isOn) return;
+    byId("rtt").textContent = "–";
+    byId("path").textContent = "no relay yet";
+}
+
 /** As soon as both have a relay, A calls B. */
 function callIfReady() {
-    const ready = (id) => ["ready", "connected", "failed", "disconnected"].includes(states[id]);
+    const ready = (id) => CAN_CALL.includes(states[id]);
     if (ready("a") && ready("b") && (states.a === "ready" || states.b === "ready")) {
         states.a = states.b = "calling";
         widgets.command("a", "call");
@@ -51,6 +63,7 @@ function callIfReady() {
 
 socket.addEventListener("welcome", ({ detail: { now, resumed, homeserver, turn_server } }) => {
     ahead = performance.now() - now;
+    refused = false;
     byId("connection").textContent = "Connected";
     document.body.dataset.connection = "on";
     byId("servers").textContent = `Everything here runs on this computer, and stops with the program: the homeserver at ${homeserver}, the TURN server at ${turn_server}.`;
@@ -61,13 +74,16 @@ socket.addEventListener("welcome", ({ detail: { now, resumed, homeserver, turn_s
 });
 
 socket.addEventListener("lost", ({ detail: { isGone } }) => {
+    document.body.dataset.connection = "off";
+    // It said why.
+    if (refused) return;
     byId("connection").textContent = isGone
         ? "The program has ended. Start it again with “cargo run”, and reload this page."
         : "The connection is cut. Connecting again …";
-    document.body.dataset.connection = "off";
 });
 
 socket.addEventListener("failed", ({ detail: { why } }) => {
+    refused = true;
     byId("connection").textContent = `There is nothing to show: ${why}.`;
 });
 
@@ -97,13 +113,11 @@ widgets.addEventListener("refused", ({ detail: { widget } }) => {
 
 /** What a widget tells the page beside the widget API. */
 const told = {
-    state({ widget, text, state }) {
+    state({ widget, text, state, inCall }) {
         states[widget] = state;
         byId(`said-${widget}`).textContent = text;
-        if (widget === "a") breaks.rename("watch", state === "unwatched" ? "Watch in A" : "Unwatch in A");
-        const connected = states.a === "connected";
-        byId("restart").disabled = byId("sound").disabled = !connected;
-        if (!connected) byId("rtt").textContent = "–";
+        if (widget === "a") breaks.rename("watch", state === "unwatched" ? "Watch A" : "Unwatch A");
+        if (widget === "a") showCall(inCall);
         callIfReady();
     },
     relay({ widget, address, why, rejected, ms, username }) {
@@ -144,7 +158,8 @@ function note(kind, text) {
 function explainNoRelay() {
     byId("hint").textContent =
         "This browser asks no TURN server on this computer's own address for a relay, so there is no call to see. " +
-        "Chromium does. Everything else on this page works as it is.";
+        "Chromium does; Firefox does once media.peerconnection.ice.loopback is true in about:config. " +
+        "Everything else on this page works as it is.";
     byId("hint").hidden = false;
 }
 
@@ -170,12 +185,12 @@ breaks.addEventListener("cut", () => socket.cut());
 breaks.addEventListener("close", () => {
     if (states.b === "closed") {
         open("b");
-        breaks.rename("close", "Close B's view");
+        breaks.rename("close", "Close B");
     } else {
         states.b = "closed";
         widgets.close("b");
         byId("said-b").textContent = "closed";
-        breaks.rename("close", "Open B's view");
+        breaks.rename("close", "Open B");
     }
 });
 

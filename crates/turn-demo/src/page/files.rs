@@ -23,6 +23,7 @@ pub(super) type File = (&'static str, &'static str, &'static str);
 pub(super) const PAGE: &[File] = &[
     file!("index.html", HTML),
     file!("style.css", CSS),
+    file!("panels.css", CSS),
     file!("icon.svg", SVG),
     file!("page.js", SCRIPT),
     file!("socket.js", SCRIPT),

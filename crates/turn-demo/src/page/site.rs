@@ -86,7 +86,8 @@ impl Site {
     /// A tab's connection. A tab that is not known gets a stage.
     async fn connect(&self, tab: String, socket: WebSocket) {
         let Some(connections) = self.tab(&tab) else {
-            return tracing::warn!(MAX_TABS, "too many tabs: close some");
+            let why = format!("{MAX_TABS} tabs are open, and more are too many: close one");
+            return tab::refuse(socket, why).await;
         };
         // If the tab has just ended, the page tries again.
         let _ = connections.send(socket).await;

@@ -8,7 +8,7 @@ use matrix_sdk::{
     Client, Room,
     config::{RequestConfig, SyncSettings},
 };
-use matrix_sdk_turn::{Clock, TurnService, TurnState};
+use matrix_sdk_turn::{Clock, TurnService, TurnState, TurnStateKind, TurnStatus};
 use tokio::{sync::watch, task::JoinSet};
 use turn_embedded::{EmbeddedServers, USER, room_id};
 
@@ -139,17 +139,27 @@ impl Stage {
     }
 
     pub(super) fn status(&self) -> Status {
-        let state = self.turn.state();
+        let (service, state) = self.state();
         let server = state.as_ref().and_then(TurnState::available);
         let ttl = server.and_then(|server| self.time.newest.ttl_of(server));
         Status {
             now: self.events.now(),
-            service: self.turn.status(),
+            service,
             ttl_ms: ttl.map(millis),
             username: server.map(|server| server.username().to_owned()),
             fault: self.fault,
             tracks: self.tracks(state.as_ref()),
             remembered: self.prompts.remembered(),
+        }
+    }
+
+    /// Both at one moment: an answer may come between the two looks.
+    fn state(&self) -> (TurnStatus, Option<TurnState>) {
+        loop {
+            let (service, state) = (self.turn.status(), self.turn.state());
+            if service.state == state.as_ref().map(TurnStateKind::from) {
+                return (service, state);
+            }
         }
     }
 
@@ -214,7 +224,8 @@ impl Peers {
         let all: Vec<_> = [Track::MatrixJsSdk, Track::HydrogenWeb]
             .map(|track| Arc::new(Peer::new(track, surroundings.clone())))
             .into();
-        for peer in all.iter().cloned() {
+        for peer in &all {
+            let peer = peer.clone();
             let mut begins = first_request.clone();
             tasks.spawn(async move {
                 if begins.wait_for(|begins| *begins).await.is_ok() {

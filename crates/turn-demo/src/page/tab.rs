@@ -27,8 +27,8 @@ pub(super) async fn run(ttl: Duration, mut connections: mpsc::Receiver<WebSocket
         Ok(stage) => stage,
         Err(error) => {
             tracing::error!(%error, "the stage could not be set");
-            if let Some(mut page) = connections.recv().await {
-                let _ = send(&mut page, &ToPage::Failed { why: format!("{error:#}") }).await;
+            if let Some(page) = connections.recv().await {
+                refuse(page, format!("{error:#}")).await;
             }
             return;
         }
@@ -52,6 +52,12 @@ pub(super) async fn run(ttl: Duration, mut connections: mpsc::Receiver<WebSocket
     }
     drop(widgets);
     stage.strike().await;
+}
+
+/// Tells a page why there is nothing to see.
+pub(super) async fn refuse(mut page: WebSocket, why: String) {
+    // A page that is gone need not know.
+    let _ = send(&mut page, &ToPage::Failed { why }).await;
 }
 
 /// Ends when the page does.

@@ -30,9 +30,19 @@ impl Served {
     }
 
     async fn socket(&self, host: &str, origin: &str, token: &str) -> (TcpStream, String) {
+        self.connect("/socket/tab", host, origin, token).await
+    }
+
+    async fn connect(
+        &self,
+        path: &str,
+        host: &str,
+        origin: &str,
+        token: &str,
+    ) -> (TcpStream, String) {
         let mut stream = TcpStream::connect(&self.host).await.unwrap();
         let request = format!(
-            "GET /socket/tab HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Protocol: turn-demo, {token}\r\n\r\n"
@@ -118,6 +128,22 @@ async fn a_message_of_ten_mebibytes_ends_the_connection_at_its_header() {
     let mut rest = Vec::new();
     let ended = timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the connection is still open");
+}
+
+#[tokio::test]
+async fn one_tab_too_many_is_told_so() {
+    let served = Served::start().await;
+    let origin = format!("http://{}", served.host);
+    let mut tabs = Vec::new();
+    for number in 0..9 {
+        let path = format!("/socket/tab-{number}");
+        tabs.push(served.connect(&path, &served.host, &origin, &served.token).await.0);
+    }
+    let mut told = Vec::new();
+    let last = tabs.last_mut().unwrap();
+    timeout(PATIENCE, last.read_to_end(&mut told)).await.unwrap().unwrap();
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("8 tabs are open"), "{told:?}");
 }
 
 #[tokio::test]

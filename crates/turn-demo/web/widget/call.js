@@ -29,6 +29,10 @@ export class Call extends EventTarget {
         return this.#peer !== null;
     }
 
+    get isConnected() {
+        return this.#peer?.connectionState === "connected";
+    }
+
     /** Calls the other widget. */
     async start(servers) {
         this.hangUp();

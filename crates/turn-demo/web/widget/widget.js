@@ -13,6 +13,8 @@ const CAPABILITIES = [
     TURN_SERVERS,
 ];
 
+const IN_CALL = "in a call, through the relay";
+
 /** More than the library answers at once, and than it keeps. */
 const FLOOD = 2000;
 
@@ -39,7 +41,7 @@ function tell(demo) {
 
 function say(text, state) {
     said.textContent = text;
-    tell({ what: "state", text, state });
+    tell({ what: "state", text, state, inCall: document.body.classList.contains("connected") });
 }
 
 async function start() {
@@ -64,7 +66,8 @@ async function watch() {
     try {
         await api.request("watch_turn_servers");
         watches = true;
-        if (servers === null) say("watches, and there are none yet", "waiting");
+        if (call.isConnected) say(IN_CALL, "connected");
+        else if (servers === null) say("watches, and there are none yet", "waiting");
     } catch (error) {
         say(`no TURN servers: ${error.message}`, "refused");
     }
@@ -111,8 +114,8 @@ call.addEventListener("track", ({ detail: track }) => {
 });
 
 call.addEventListener("state", ({ detail: state }) => {
-    document.body.classList.toggle("connected", state === "connected");
-    say(state === "connected" ? "in a call, through the relay" : `call: ${state}`, state);
+    document.body.classList.toggle("connected", call.isConnected);
+    say(call.isConnected ? IN_CALL : `call: ${state}`, state);
 });
 
 call.addEventListener("figures", ({ detail }) => {
