@@ -78,8 +78,8 @@ socket.addEventListener("lost", ({ detail: { isGone } }) => {
     // It said why.
     if (refused) return;
     byId("connection").textContent = isGone
-        ? "The program has ended. Start it again with “cargo run”, and reload this page."
-        : "The connection is cut. Connecting again …";
+        ? "The program has ended: start it with “cargo run”, and reload."
+        : "Cut. Connecting again …";
 });
 
 socket.addEventListener("failed", ({ detail: { why } }) => {
