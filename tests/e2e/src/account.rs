@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use matrix_sdk::{
     Client, Room, RoomState,
     config::SyncSettings,
@@ -15,7 +15,11 @@ use matrix_sdk::{
         },
     },
 };
-use tokio::{task::JoinHandle, time::sleep};
+use matrix_sdk_turn::{TurnServer, TurnService, TurnState};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::wait::until;
 
@@ -24,6 +28,9 @@ const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// The homeserver works off a handful of requests.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One request to a homeserver that answers, on a busy machine.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Between two syncs while the homeserver is away.
 const SYNC_RETRY: Duration = Duration::from_millis(500);
@@ -72,6 +79,19 @@ impl Account {
             Ok(self.client.get_room(room).filter(|room| room.state() == RoomState::Joined))
         })
         .await
+    }
+
+    /// What the stream of the account's service says first: TURN servers.
+    pub(crate) async fn turn_servers(&self) -> anyhow::Result<TurnServer> {
+        let mut states = TurnService::new(&self.client).subscribe();
+        let state = timeout(STREAM_TIMEOUT, states.next())
+            .await
+            .with_context(|| format!("the stream said nothing for {STREAM_TIMEOUT:?}"))?
+            .context("the stream ended")?;
+        if let TurnState::Unavailable(why) = &state {
+            bail!("there is no TURN server: {why}");
+        }
+        state.available().cloned().context("the state has no TURN server")
     }
 
     /// What no log may hold.

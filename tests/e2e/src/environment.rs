@@ -12,6 +12,9 @@ pub(crate) struct Environment {
     /// coturn's program.
     pub(crate) turnserver: PathBuf,
     pub(crate) chromium: PathBuf,
+    pub(crate) firefox: PathBuf,
+    /// The Python that GStreamer is installed for.
+    pub(crate) gstreamer_python: PathBuf,
     pub(crate) node: PathBuf,
     /// The page and the widget, bundled, and the browser's driver beside its dependencies.
     pub(crate) web: PathBuf,
@@ -25,6 +28,8 @@ impl Environment {
             python: path("E2E_PYTHON")?,
             turnserver: path("E2E_TURNSERVER")?,
             chromium: path("E2E_CHROMIUM")?,
+            firefox: path("E2E_FIREFOX")?,
+            gstreamer_python: path("E2E_GSTREAMER_PYTHON")?,
             node: path("E2E_NODE")?,
             web: path("E2E_WEB")?,
             logs: path("E2E_LOGS")?,

@@ -9,8 +9,8 @@ use tokio::runtime;
 use crate::{
     environment::Environment,
     outcomes::Outcomes,
-    parts::{Browser, Coturn, Synapse},
-    scenarios::{Client, SCENARIOS, Scenario},
+    parts::{Browser, Coturn, Stack, Synapse, Webrtcbin},
+    scenarios::{Client, Part, SCENARIOS, Scenario},
 };
 
 const DOCUMENT: &str = "docs/interop.md";
@@ -66,33 +66,47 @@ fn scenario_table(outcomes: &Outcomes) -> String {
 }
 
 async fn components(environment: &Environment) -> anyhow::Result<Vec<Component>> {
-    let browser = Browser::start(environment, &environment.logs.join("browser.log"))?;
-    let chromium = browser.version().await?;
-    browser.stop().await?;
+    let versions = Versions::ask(environment).await?;
+    let mut components = servers(environment).await?;
+    components.extend(with_widgets(environment, &versions)?);
+    components.extend(stacks(environment, versions)?);
+    Ok(components)
+}
 
-    let anywhere = |_: &Scenario| true;
-    let with_widgets = |scenario: &Scenario| scenario.client == Client::Widgets;
-    let with_streams = |scenario: &Scenario| scenario.client == Client::Streams;
+async fn servers(environment: &Environment) -> anyhow::Result<Vec<Component>> {
     Ok(vec![
         Component {
             name: "Synapse",
             version: Synapse::version(environment).await?,
             exercised: "`GET /voip/turnServer` with and without a TURN server; outages; another \
                         `turn_shared_secret`",
-            plays_in: anywhere,
+            plays_in: |_| true,
         },
         Component {
             name: "coturn",
             version: Coturn::version(environment).await?,
             exercised: "`use-auth-secret`: Allocate with valid, expired and outdated credentials; \
-                        relaying over UDP",
+                        relaying; IPv4, IPv6; UDP, TCP, TLS",
             plays_in: |scenario| scenario.allocates,
         },
+        Component {
+            name: "turn-server",
+            version: locked("turn-server")?,
+            exercised: "`static-auth-secret`: Allocate with valid, expired and wrong credentials; \
+                        relaying; UDP",
+            plays_in: |scenario| scenario.parts.contains(&Part::TurnServerCrate),
+        },
+    ])
+}
+
+fn with_widgets(environment: &Environment, versions: &Versions) -> anyhow::Result<Vec<Component>> {
+    let with_widgets = |scenario: &Scenario| scenario.client == Client::Widgets;
+    Ok(vec![
         Component {
             name: "matrix-sdk",
             version: locked("matrix-sdk")?,
             exercised: "login, sync, and the widget driver under ours",
-            plays_in: anywhere,
+            plays_in: |_| true,
         },
         Component {
             name: "matrix-widget-api",
@@ -102,17 +116,91 @@ async fn components(environment: &Environment) -> anyhow::Result<Vec<Component>>
         },
         Component {
             name: "Chromium",
-            version: chromium,
+            version: versions.chromium.clone(),
             exercised: "`postMessage` between origins; `RTCPeerConnection`, relay only",
             plays_in: with_widgets,
         },
         Component {
+            name: "Firefox",
+            version: versions.firefox.clone(),
+            exercised: "`RTCPeerConnection`, relay only: `ice_servers()`, and a widget's call to one \
+                        in Chromium",
+            plays_in: |scenario| scenario.parts.contains(&Part::Firefox),
+        },
+    ])
+}
+
+fn stacks(environment: &Environment, versions: Versions) -> anyhow::Result<Vec<Component>> {
+    Ok(vec![
+        Component {
             name: "webrtc-rs",
             version: locked("webrtc")?,
             exercised: "`RTCPeerConnection` fed by `TurnService::subscribe()`, relay only",
-            plays_in: with_streams,
+            plays_in: |scenario| scenario.parts.contains(&Part::WebrtcRs),
+        },
+        Component {
+            name: "GStreamer `webrtcbin`",
+            version: versions.webrtcbin,
+            exercised: "`gstreamer_turn_servers()`, `gstreamer_stun_servers()`: `turn-server`, \
+                        `add-turn-server`, `stun-server`; relays by IPv4, IPv6 and a name, over UDP, \
+                        TCP and `turns:`",
+            plays_in: |scenario| scenario.parts.contains(&Part::Webrtcbin),
+        },
+        Component {
+            name: "node-datachannel",
+            version: format!(
+                "{} with libdatachannel {}",
+                installed(environment, "node-datachannel")?,
+                versions.libdatachannel
+            ),
+            exercised: "`libdatachannel_ice_servers()`: data, relay only; a TURN server by IPv6",
+            plays_in: |scenario| scenario.parts.contains(&Part::NodeDatachannel),
+        },
+        Component {
+            name: "aiortc",
+            version: versions.aiortc,
+            exercised: "`to_ice_servers()`: data, relay only",
+            plays_in: |scenario| scenario.parts.contains(&Part::Aiortc),
         },
     ])
+}
+
+/// What has to be run to learn its version.
+struct Versions {
+    chromium: String,
+    firefox: String,
+    webrtcbin: String,
+    libdatachannel: String,
+    aiortc: String,
+}
+
+impl Versions {
+    async fn ask(environment: &Environment) -> anyhow::Result<Self> {
+        let log = environment.logs.join("versions.log");
+        let chromium = Browser::start_chromium(environment, &log)?;
+        let firefox = Browser::start_firefox(environment, &log)?;
+        let webrtcbin = Webrtcbin::start(environment, &log)?;
+        let libdatachannel = Stack::start_node_datachannel(environment, &log)?;
+        let aiortc = Stack::start_aiortc(environment, &log)?;
+        let versions = Self {
+            chromium: number(&chromium.version().await?),
+            firefox: number(&firefox.version().await?),
+            webrtcbin: webrtcbin.version().await?,
+            libdatachannel: libdatachannel.version().await?,
+            aiortc: aiortc.version().await?,
+        };
+        chromium.stop().await?;
+        firefox.stop().await?;
+        webrtcbin.stop().await?;
+        libdatachannel.stop().await?;
+        aiortc.stop().await?;
+        Ok(versions)
+    }
+}
+
+/// Without the name that a browser puts before it.
+fn number(version: &str) -> String {
+    version.rsplit('/').next().unwrap_or(version).to_owned()
 }
 
 /// The version of a crate.

@@ -20,8 +20,8 @@ use crate::{
 /// The SDK repeats a request that fails for up to 15 minutes.
 const ACCOUNTS_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Known to Synapse and to coturn.
-const SECRET: &str = "the-first-secret-of-the-suite";
+/// Known to Synapse and to the TURN servers.
+pub(crate) const SECRET: &str = "the-first-secret-of-the-suite";
 
 /// What they both know later on.
 const OTHER_SECRET: &str = "the-second-secret-of-the-suite";
@@ -62,7 +62,7 @@ impl Stage {
         directory: &Path,
         homeserver: Homeserver,
     ) -> anyhow::Result<Self> {
-        let browser = Browser::start(environment, &directory.join("browser.log"))?;
+        let browser = Browser::start_chromium(environment, &directory.join("browser.log"))?;
         let coturn = Coturn::start(environment, directory, SECRET).await?;
         let turn = turn(&coturn, homeserver, SECRET);
         let synapse = Synapse::start(environment, directory, turn.as_ref()).await?;
@@ -101,7 +101,34 @@ impl Stage {
 
     /// One more, which the caller has to stop.
     pub(crate) fn start_other_browser(&self) -> anyhow::Result<Browser> {
-        Browser::start(&self.setting.environment, &self.directory.join("other-browser.log"))
+        Browser::start_chromium(
+            &self.setting.environment,
+            &self.directory.join("other-browser.log"),
+        )
+    }
+
+    /// A Firefox, which the caller has to stop.
+    pub(crate) fn start_firefox(&self) -> anyhow::Result<Browser> {
+        Browser::start_firefox(&self.setting.environment, &self.directory.join("firefox.log"))
+    }
+
+    /// Another coturn, which the caller has to stop. It has the secret that credentials are made with.
+    pub(crate) async fn start_coturn_over_ipv6(&self) -> anyhow::Result<Coturn> {
+        Coturn::start_ipv6(&self.setting.environment, &self.directory, SECRET).await
+    }
+
+    /// Restarts Synapse, which hands out credentials for other TURN servers from then on.
+    pub(crate) async fn hand_out(
+        &mut self,
+        uris: &[String],
+        lifetime: Duration,
+    ) -> anyhow::Result<()> {
+        let turn = Turn { uris: uris.to_vec(), secret: SECRET.to_owned(), lifetime };
+        self.synapse.restart_with(&turn).await
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.setting.environment
     }
 
     /// Restarts Synapse and coturn with another secret.
@@ -113,10 +140,6 @@ impl Stage {
             self.synapse.restart_with(&turn),
         )?;
         Ok(())
-    }
-
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.setting.environment
     }
 
     /// Something measured, to be printed at the end.

@@ -9,7 +9,7 @@ use turn_allocate::TurnServers;
 
 use crate::{
     host::Host,
-    parts::{Browser, Page},
+    parts::{Browser, Page, ensure_all_candidates_are_relays},
     wait::until,
 };
 
@@ -114,6 +114,12 @@ impl Widget {
         Ok(())
     }
 
+    /// Fails unless the browser gathers relays with these `iceServers`, and nothing else.
+    pub(crate) async fn ensure_relays_with(&self, ice_servers: Value) -> anyhow::Result<()> {
+        let description: Value = self.call("gather", &[ice_servers]).await?;
+        ensure_all_candidates_are_relays(&self.id, &description)
+    }
+
     /// Sends a text over the data channel, and waits until the other end has it.
     pub(crate) async fn send_to(&self, other: &Self, text: &str) -> anyhow::Result<()> {
         let () = self.call("send", &[json!(text)]).await?;
@@ -145,13 +151,4 @@ impl Widget {
     pub(crate) fn page(&self) -> &Page {
         &self.page
     }
-}
-
-fn ensure_all_candidates_are_relays(id: &str, description: &Value) -> anyhow::Result<()> {
-    let sdp = description["sdp"].as_str().unwrap_or_default();
-    let candidates: Vec<_> = sdp.lines().filter(|line| line.starts_with("a=candidate:")).collect();
-    ensure!(!candidates.is_empty(), "{id} has gathered no candidate: see coturn's log");
-    let other = candidates.iter().find(|candidate| !candidate.contains(" typ relay "));
-    ensure!(other.is_none(), "{id} has gathered a candidate that is no relay: {other:?}");
-    Ok(())
 }

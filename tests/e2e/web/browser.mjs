@@ -1,26 +1,34 @@
-// Drives Chromium: a JSON command a line on stdin, a JSON answer a line on stdout. Ends, and Chromium
+// Drives a browser: `node browser.mjs chrome|firefox PROGRAM`, then commands. Ends, and the browser
 // with it, when stdin closes.
 
-import { createInterface } from "node:readline";
+import puppeteer from "puppeteer-core";
 
-import { chromium } from "playwright-core";
+import { follow } from "./lines.mjs";
 
 const CLOSE_TIMEOUT_MS = 10_000;
 
-const browser = await chromium.launch({
-    executablePath: process.env.E2E_CHROMIUM,
+const [kind, executablePath] = process.argv.slice(2);
+
+const browser = await puppeteer.launch({
+    browser: kind,
+    executablePath,
     // Whoever interrupts this interrupts the program that holds stdin.
     handleSIGINT: false,
-    args: [
-        "--allow-loopback-in-peer-connection",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-sync",
-        "--no-first-run",
-        "--no-sandbox",
-    ],
+    ...{
+        chrome: {
+            // Chromium ends once nobody holds the other end.
+            pipe: true,
+            args: [
+                "--allow-loopback-in-peer-connection",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-sandbox",
+            ],
+        },
+        firefox: {
+            extraPrefsFirefox: { "media.peerconnection.ice.loopback": true },
+        },
+    }[kind],
 });
 
 const pages = new Map();
@@ -30,10 +38,10 @@ const commands = {
 
     /** Each page has a context of its own, as if it were another person's browser. */
     async open({ page: name, url }) {
-        const context = await browser.newContext();
+        const context = await browser.createBrowserContext();
         const page = await context.newPage();
         page.on("pageerror", (error) => console.error(`${name}: ${error.message}`));
-        page.on("crash", () => console.error(`${name}: the page crashed`));
+        page.on("error", () => console.error(`${name}: the page crashed`));
         await page.goto(url);
         pages.set(name, page);
         await widget(page);
@@ -62,31 +70,17 @@ const commands = {
         const frame = await widget(pages.get(name));
         return frame.evaluate(expression);
     },
-
 };
 
 async function widget(page) {
-    const element = await page.waitForSelector("iframe[src]", { state: "attached" });
+    const element = await page.waitForSelector("iframe[src]");
     const frame = await element.contentFrame();
     await frame.waitForFunction("window.widget");
     return frame;
 }
 
-async function answer(line) {
-    const { id, command, ...parameters } = JSON.parse(line);
-    let answer;
-    try {
-        answer = { id, value: (await commands[command](parameters)) ?? null };
-    } catch (error) {
-        answer = { id, error: error.message };
-    }
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
-}
-
-const lines = createInterface({ input: process.stdin });
-lines.on("line", answer);
-lines.on("close", async () => {
-    // If Chromium does not close: playwright-core kills it when this program exits.
+follow(commands, async () => {
+    // If the browser does not close: puppeteer-core kills it when this program exits.
     setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
     await browser.close();
     process.exit();

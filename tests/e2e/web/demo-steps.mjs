@@ -16,8 +16,8 @@ const FAULTS = [
 async function call(arrive, { ensure }) {
     const visitor = await arrive();
     const { page } = visitor;
-    const paint = await page.waitForFunction(() => performance.getEntriesByName("first-paint")[0]?.startTime);
-    const firstPaint = await paint.jsonValue();
+    await visitor.until(() => performance.getEntriesByName("first-paint").length > 0);
+    const firstPaint = await page.evaluate(() => performance.getEntriesByName("first-paint")[0].startTime);
     console.log(`the first paint comes after ${Math.round(firstPaint)} ms`);
     await page.waitForSelector("dialog[open]");
     await visitor.picture("prompt");
@@ -29,7 +29,7 @@ async function call(arrive, { ensure }) {
     const origins = await Promise.all([page, await visitor.frame("a")].map((at) => at.evaluate("origin")));
     ensure(origins[0] !== origins[1], `the widget is of the page's origin, ${origins[0]}`);
     const before = await visitor.number("#requests");
-    await page.waitForFunction((before) => Number(document.getElementById("requests").textContent) > before + 1, before);
+    await visitor.until(moreRequestsThan, before + 1);
     await visitor.isInACall();
     await visitor.picture("call");
     await visitor.isAccessible("a call");
@@ -43,6 +43,10 @@ async function call(arrive, { ensure }) {
     await page.waitForSelector('#sound[aria-pressed="true"]');
     await visitor.isClean("a call");
     await visitor.leave();
+}
+
+function moreRequestsThan(requests) {
+    return Number(document.getElementById("requests").textContent) > requests;
 }
 
 async function password(visitor) {
@@ -83,14 +87,14 @@ async function world(arrive, { ensure }) {
     const rejected = await password(visitor);
     await visitor.press("secret");
     await visitor.sees("#entries", "report_rejected()");
-    await page.waitForFunction(() => document.querySelector("#chart").getAttribute("aria-label").includes("stale for"));
+    await visitor.until(() => document.getElementById("chart").getAttribute("aria-label").includes("stale for"));
     const frame = await visitor.frame("a");
-    await frame.waitForFunction((rejected) => widget.held().password !== rejected, rejected);
+    await frame.waitForFunction((rejected) => widget.held().password !== rejected, {}, rejected);
     await visitor.picture("secret");
 
     const before = await visitor.number("#requests");
     await visitor.press("sleep");
-    await page.waitForFunction((before) => Number(document.getElementById("requests").textContent) > before, before);
+    await visitor.until(moreRequestsThan, before);
     await visitor.sees("#state", /^valid$/);
     await visitor.picture("slept");
 
@@ -137,8 +141,8 @@ async function widgets(arrive, { ensure }) {
     await page.keyboard.press("ArrowLeft");
     await visitor.sees("#ttl-text", "10 s");
     await visitor.sees("#said", "That is too short");
-    await page.selectOption("#log-source", "widget");
-    await page.fill("#log-text", "update_turn_servers");
+    await page.select("#log-source", "widget");
+    await page.type("#log-text", "update_turn_servers");
     await visitor.sees("#entries li:not([hidden])", "update_turn_servers");
     ensure(!(await visitor.page.content()).includes(await password(visitor)), "the log shows a password");
     await visitor.isClean("the widgets");
@@ -166,11 +170,12 @@ async function denied(arrive, { ensure }) {
 
 /** At night, and on a phone. */
 async function elsewhere(arrive) {
-    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    const phone = { width: 390, height: 844, hasTouch: true, isMobile: true };
+    const dark = { "prefers-color-scheme": "dark" };
     for (const [name, options] of [
-        ["dark", { colorScheme: "dark" }],
-        ["phone", phone],
-        ["phone-dark", { ...phone, colorScheme: "dark", reducedMotion: "reduce" }],
+        ["dark", { media: dark }],
+        ["phone", { viewport: phone }],
+        ["phone-dark", { viewport: phone, media: { ...dark, "prefers-reduced-motion": "reduce" } }],
     ]) {
         const visitor = await arrive(options);
         await visitor.decide("allow", true);

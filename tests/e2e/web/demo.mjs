@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 
 import { steps } from "./demo-steps.mjs";
 
@@ -23,25 +23,18 @@ class Visitor {
         this.problems = problems;
     }
 
-    static async arrive(browser, options = {}) {
-        const context = await browser.newContext({ viewport: DESK, ...options });
+    static async arrive(browser, { viewport = DESK, media = {} } = {}) {
+        const context = await browser.createBrowserContext();
         const page = await context.newPage();
         page.setDefaultTimeout(PATIENCE_MS);
+        await page.setViewport(viewport);
+        await page.emulateMediaFeatures(Object.entries(media).map(([name, value]) => ({ name, value })));
         const problems = [];
         page.on("console", (message) => {
-            if (["error", "warning"].includes(message.type())) problems.push(message.text());
+            if (["error", "warn"].includes(message.type())) problems.push(message.text());
         });
         page.on("pageerror", (error) => problems.push(error.stack));
-        await page.addInitScript(() => {
-            window.shift = 0;
-            // A log moves on, and what was asked for may move.
-            const counts = ({ node }) => !node?.parentElement?.closest("#entries") && node?.isConnected;
-            new PerformanceObserver((list) => {
-                for (const { value, hadRecentInput, sources } of list.getEntries()) {
-                    if (!hadRecentInput && sources.some(counts)) window.shift += value;
-                }
-            }).observe({ type: "layout-shift", buffered: true });
-        });
+        await page.evaluateOnNewDocument(watchShifts);
         await page.goto(url);
         return new Visitor(page, problems);
     }
@@ -49,7 +42,7 @@ class Visitor {
     /** Answers the prompt of one widget, and of the other as well if it is to be remembered. */
     async decide(choice, remember = false) {
         await this.page.waitForSelector("dialog[open]");
-        if (remember) await this.page.check("#prompt-remember");
+        if (remember) await this.page.click("#prompt-remember");
         await this.page.click(`dialog button[value="${choice}"]`);
     }
 
@@ -57,13 +50,23 @@ class Visitor {
         await this.page.click(`#break-${what}`);
     }
 
-    /** Waits until the text of an element says so. */
+    /** Waits until the text of an element says so: a part of it, or what a pattern matches. */
     async sees(selector, words) {
-        const locator = this.page.locator(selector, { hasText: words }).first();
-        await locator.waitFor({ state: "attached" }).catch(async () => {
-            const text = await this.page.locator(selector).first().innerText();
+        const pattern = words instanceof RegExp ? words.source : words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+        const says = (selector, pattern) =>
+            new RegExp(pattern).test(document.querySelector(selector)?.innerText ?? "");
+        await this.until(says, selector, pattern).catch(async () => {
+            const text = await this.text(selector);
             throw new Error(`${selector} never says ${words}, but: ${text.slice(0, 300)}`);
         });
+    }
+
+    async until(condition, ...parameters) {
+        await this.page.waitForFunction(condition, {}, ...parameters);
+    }
+
+    async text(selector) {
+        return this.page.$eval(selector, (element) => element.innerText);
     }
 
     /** Waits until both widgets are in a call that runs from relay to relay. */
@@ -75,7 +78,7 @@ class Visitor {
     }
 
     async number(selector) {
-        return Number(await this.page.innerText(selector));
+        return Number(await this.text(selector));
     }
 
     /** A widget's own frame. */
@@ -110,8 +113,20 @@ class Visitor {
     }
 
     async leave() {
-        await this.page.context().close();
+        await this.page.browserContext().close();
     }
+}
+
+/** Counts how far things move by themselves. */
+function watchShifts() {
+    window.shift = 0;
+    // A log moves on, and what was asked for may move.
+    const counts = ({ node }) => !node?.parentElement?.closest("#entries") && node?.isConnected;
+    new PerformanceObserver((list) => {
+        for (const { value, hadRecentInput, sources } of list.getEntries()) {
+            if (!hadRecentInput && sources.some(counts)) window.shift += value;
+        }
+    }).observe({ type: "layout-shift", buffered: true });
 }
 
 function finding({ id, nodes }) {
@@ -122,9 +137,12 @@ export function ensure(holds, otherwise) {
     if (!holds) throw new Error(otherwise);
 }
 
-const browser = await chromium.launch({
+const browser = await puppeteer.launch({
+    browser: "chrome",
     executablePath: process.env.E2E_CHROMIUM,
-    args: ["--disable-gpu", "--no-first-run", "--no-sandbox"],
+    // Chromium ends once nobody holds the other end.
+    pipe: true,
+    args: ["--disable-gpu", "--no-sandbox"],
 });
 // Whoever started this holds its stdin, and closing that ends it.
 process.stdin.resume().on("end", () => browser.close());

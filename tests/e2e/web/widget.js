@@ -71,10 +71,11 @@ async function slowestWatch(milliseconds) {
 /** A connection that can only be made through a TURN server. */
 function connect() {
     const { uris, username, password } = held;
-    peer = new RTCPeerConnection({
-        iceTransportPolicy: "relay",
-        iceServers: [{ urls: uris, username, credential: password }],
-    });
+    connectBy([{ urls: uris, username, credential: password }]);
+}
+
+function connectBy(iceServers) {
+    peer = new RTCPeerConnection({ iceTransportPolicy: "relay", iceServers });
     peer.addEventListener("datachannel", (event) => use(event.channel));
 }
 
@@ -88,6 +89,13 @@ async function describe(description) {
     await peer.setLocalDescription(description);
     while (peer.iceGatheringState !== "complete") await next(peer, "icegatheringstatechange");
     return peer.localDescription.toJSON();
+}
+
+/** The description of an end that was given its TURN servers as a browser takes them. */
+async function gather(iceServers) {
+    connectBy(iceServers);
+    use(peer.createDataChannel("e2e"));
+    return describe(await peer.createOffer());
 }
 
 async function offer() {
@@ -145,6 +153,7 @@ window.widget = {
     answer,
     api,
     flood,
+    gather,
     hangUp,
     held: () => held,
     load,

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     child::succeeds,
-    program::{CHROMIUM, LEAST_NODE, NODE, NPM, PYTHON, TURNSERVER, find_node},
+    gstreamer,
+    program::{CHROMIUM, FIREFOX, IP, LEAST_NODE, NODE, NPM, PYTHON, TURNSERVER, find_node},
     synapse::Synapse,
 };
 use crate::run as run_command;
@@ -43,11 +44,14 @@ pub(super) fn install(synapse: &Synapse) -> Result<()> {
 }
 
 fn missing_packages(synapse: &Synapse) -> Vec<&'static str> {
-    let programs = [TURNSERVER, CHROMIUM, NODE, NPM, PYTHON];
+    let programs = [TURNSERVER, CHROMIUM, FIREFOX, NODE, NPM, PYTHON, IP];
     let mut packages: Vec<_> =
         programs.iter().filter(|program| program.is_missing()).map(|p| p.package).collect();
     if !synapse.is_usable() && !has_venv() {
         packages.push("python3-venv");
+    }
+    if !gstreamer::is_usable() {
+        packages.extend(gstreamer::PACKAGES);
     }
     packages
 }

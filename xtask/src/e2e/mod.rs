@@ -1,9 +1,10 @@
-//! The end-to-end suite and the real parts that it needs: programs from Debian, Synapse from PyPI, and
-//! what the browser runs from npm. What is not Debian's goes below `target/e2e`, caches included. Only
+//! The end-to-end suite and the real parts that it needs: programs from Debian, Synapse and aiortc from
+//! PyPI, and what browsers and Node.js run from npm. What is not Debian's goes below `target/e2e`, caches included. Only
 //! temporary files do not: there are sockets among Chromium's, and their paths have to be short.
 
 mod child;
 mod debian;
+mod gstreamer;
 mod installed;
 mod program;
 mod synapse;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use self::{
-    program::{CHROMIUM, NODE, TURNSERVER},
+    program::{CHROMIUM, FIREFOX, NODE, TURNSERVER},
     synapse::Synapse,
     web::Web,
 };
@@ -52,6 +53,8 @@ pub(crate) fn run(Arguments { no_install, suite }: Arguments) -> Result<()> {
     suite_run.env("E2E_PYTHON", synapse.python());
     suite_run.env("E2E_TURNSERVER", TURNSERVER.find()?);
     suite_run.env("E2E_CHROMIUM", CHROMIUM.find()?);
+    suite_run.env("E2E_FIREFOX", FIREFOX.find()?);
+    suite_run.env("E2E_GSTREAMER_PYTHON", gstreamer::python()?);
     suite_run.env("E2E_NODE", NODE.find()?);
     suite_run.env("E2E_WEB", web.directory());
     suite_run.env("E2E_LOGS", target().join("logs"));

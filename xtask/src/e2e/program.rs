@@ -24,8 +24,12 @@ pub(super) const TURNSERVER: Program =
     Program { command: "turnserver", package: "coturn", variable: "E2E_TURNSERVER" };
 pub(super) const CHROMIUM: Program =
     Program { command: "chromium", package: "chromium", variable: "E2E_CHROMIUM" };
+pub(super) const FIREFOX: Program =
+    Program { command: "firefox-esr", package: "firefox-esr", variable: "E2E_FIREFOX" };
 pub(super) const NODE: Program =
     Program { command: "node", package: "nodejs", variable: "E2E_NODE" };
+/// For a network of the suite's own.
+pub(super) const IP: Program = Program { command: "ip", package: "iproute2", variable: "E2E_IP" };
 pub(super) const NPM: Program = Program { command: "npm", package: "npm", variable: "E2E_NPM" };
 /// The Python that Synapse's own is made from.
 pub(super) const PYTHON: Program =
@@ -65,7 +69,7 @@ pub(super) fn find_node() -> Result<PathBuf> {
     let node = NODE.find()?;
     ensure!(
         succeeds(&node, &["--eval", IS_NODE_NEW_ENOUGH, &LEAST_NODE.to_string()]),
-        "{} is too old: playwright-core needs Node.js {LEAST_NODE} or newer. Name one in {}",
+        "{} is too old: puppeteer-core needs Node.js {LEAST_NODE} or newer. Name one in {}",
         node.display(),
         NODE.variable
     );

@@ -1,4 +1,4 @@
-//! Synapse, in a Python environment of its own.
+//! Synapse and aiortc, in a Python environment of their own.
 
 use std::{
     ffi::OsStr,
@@ -37,11 +37,11 @@ impl Synapse {
 
     pub(super) fn is_usable(&self) -> bool {
         // The system's Python, which it was made from, may have been replaced.
-        self.environment.is_current() && succeeds(&self.python(), &["-c", "import synapse"])
+        self.environment.is_current() && succeeds(&self.python(), &["-c", "import synapse, aiortc"])
     }
 
     pub(super) fn ensure_usable(&self) -> Result<()> {
-        ensure!(self.is_usable(), self.environment.missing("Synapse"));
+        ensure!(self.is_usable(), self.environment.missing("Synapse and aiortc"));
         Ok(())
     }
 

@@ -52,7 +52,7 @@ impl Web {
     pub(super) fn bundle(&self) -> Result<()> {
         ensure!(
             self.packages.is_current(),
-            self.packages.missing("playwright-core and the other packages")
+            self.packages.missing("puppeteer-core and the other packages")
         );
         let mut esbuild = Command::new(find_node()?);
         esbuild.current_dir(&self.directory).arg("node_modules/esbuild/bin/esbuild");

@@ -19,7 +19,11 @@ impl TurnServer {
     /// [`turn-servers`](https://gstreamer.freedesktop.org/documentation/rswebrtc/index.html).
     ///
     /// Where the homeserver's URI names no transport, `webrtcbin` tries UDP and TCP. TURN over DTLS
-    /// (`turns:host?transport=udp`) is missing, since `webrtcbin` would use TLS over TCP instead.
+    /// (`turns:host?transport=udp`) is missing, since `webrtcbin` would use TCP instead.
+    ///
+    /// **`turns://` may go without TLS.** `webrtcbin` 1.22 with libnice 0.1.21 (Debian 12's) takes it,
+    /// and speaks TURN over plain TCP to the port that is meant for TLS. coturn lends a relay all the
+    /// same, unless it is told to speak nothing but TLS; a server that insists on TLS lends none.
     ///
     /// GStreamer writes these strings, with the password, into its debug log at level `DEBUG`.
     pub fn gstreamer_turn_servers(&self) -> Vec<SecretUri> {

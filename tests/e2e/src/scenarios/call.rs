@@ -1,10 +1,11 @@
-//! Two widgets, one per user, in a call.
+//! Two widgets, one per user, in a call: in one browser, and in two different ones.
 
 use std::{fs, time::Duration};
 
 use anyhow::{Context, ensure};
 
 use crate::{
+    parts::Browser,
     stage::Stage,
     wait::until,
     widget::{API_VERSION, Widget},
@@ -16,11 +17,25 @@ const HANG_UP_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) async fn two_widgets_exchange_data_that_only_coturn_carries(
     stage: &mut Stage,
 ) -> anyhow::Result<()> {
+    call_between(stage, &stage.browser, &stage.browser).await
+}
+
+pub(crate) async fn widgets_in_chromium_and_firefox_exchange_data_that_only_coturn_carries(
+    stage: &mut Stage,
+) -> anyhow::Result<()> {
+    let firefox = stage.start_firefox()?;
+    let called = call_between(stage, &stage.browser, &firefox).await;
+    let stopped = firefox.stop().await;
+    called.and(stopped)
+}
+
+/// Alice calls bob, each from a browser.
+async fn call_between(stage: &Stage, alices: &Browser, bobs: &Browser) -> anyhow::Result<()> {
     let mut secrets = [stage.alice.secrets(), stage.bob.secrets()].concat();
     let alice_host = stage.host(&stage.alice, |_| true).await?;
     let bob_host = stage.host(&stage.bob, |_| true).await?;
-    let alice = Widget::start(&stage.browser, &alice_host, "alice").await?;
-    let bob = Widget::start(&stage.browser, &bob_host, "bob").await?;
+    let alice = Widget::start(alices, &alice_host, "alice").await?;
+    let bob = Widget::start(bobs, &bob_host, "bob").await?;
     for (widget, user) in [(&alice, "alice"), (&bob, "bob")] {
         let versions: Vec<String> = widget.call("api.getClientVersions", &[]).await?;
         ensure!(versions.iter().any(|version| version == API_VERSION), "{user} sees {versions:?}");
@@ -48,7 +63,7 @@ pub(crate) async fn two_widgets_exchange_data_that_only_coturn_carries(
 }
 
 /// Whether packets went both ways between an allocation of the user's and its peer.
-fn relayed(log: &str, user: &str) -> bool {
+pub(super) fn relayed(log: &str, user: &str) -> bool {
     let user = format!(":@{user}:localhost>,");
     log.lines()
         .filter(|line| line.contains("peer usage:") && line.contains(&user))

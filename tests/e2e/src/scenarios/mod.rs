@@ -3,15 +3,19 @@
 mod call;
 mod demo;
 mod denied;
+mod firefox;
 mod hostile;
 mod lifetimes;
 mod not_configured;
+mod other_server;
 mod outage;
 mod reload;
 mod secret;
+mod stacks;
 mod streams;
 mod transport;
 mod watching;
+mod webrtcbin;
 
 use std::time::Duration;
 
@@ -35,8 +39,19 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 pub(crate) enum Client {
     /// Widgets in Chromium.
     Widgets,
-    /// Transports in Rust, from the stream.
+    /// Transports, from the stream.
     Streams,
+}
+
+/// What takes part in some scenarios only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Aiortc,
+    Firefox,
+    NodeDatachannel,
+    TurnServerCrate,
+    Webrtcbin,
+    WebrtcRs,
 }
 
 /// Something that the real parts do together.
@@ -46,6 +61,7 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) homeserver: Homeserver,
     pub(crate) client: Client,
+    pub(crate) parts: &'static [Part],
     /// Whether anything is asked of coturn.
     pub(crate) allocates: bool,
     /// What the host program logs.
@@ -56,6 +72,10 @@ pub(crate) struct Scenario {
 impl Scenario {
     const fn logging_everything(self) -> Self {
         Self { log_level: LevelFilter::TRACE, ..self }
+    }
+
+    const fn with(self, parts: &'static [Part]) -> Self {
+        Self { parts, ..self }
     }
 
     const fn without_widgets(self) -> Self {
@@ -73,6 +93,7 @@ macro_rules! scenario {
             name: stringify!($name),
             homeserver: $homeserver,
             client: Client::Widgets,
+            parts: &[],
             allocates: true,
             log_level: LevelFilter::INFO,
             play: |stage| $theme::$name(stage).boxed_local(),
@@ -91,11 +112,36 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(DAY))
         .without_allocations(),
     scenario!(hostile::a_hostile_widget_is_granted_nothing, WithTurn(DAY)).without_allocations(),
+    scenario!(webrtcbin::webrtcbin_gathers_relays_with_what_is_made_for_it, WithTurn(DAY))
+        .without_widgets()
+        .with(&[Part::Webrtcbin]),
+    scenario!(
+        other_server::aiortc_peers_exchange_data_that_only_turn_server_carries,
+        WithTurn(other_server::SHORT)
+    )
+    .without_widgets()
+    .with(&[Part::TurnServerCrate, Part::Aiortc]),
     scenario!(secret::rejected_credentials_are_replaced, WithTurn(DAY)),
     scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(DAY))
         .logging_everything(),
+    scenario!(
+        call::widgets_in_chromium_and_firefox_exchange_data_that_only_coturn_carries,
+        WithTurn(DAY)
+    )
+    .logging_everything()
+    .with(&[Part::Firefox]),
+    scenario!(firefox::firefox_gathers_relays_with_ice_servers, WithTurn(DAY))
+        .without_widgets()
+        .with(&[Part::Firefox]),
     scenario!(streams::two_rust_peers_exchange_data_that_only_coturn_carries, WithTurn(DAY))
-        .without_widgets(),
+        .without_widgets()
+        .with(&[Part::WebrtcRs]),
+    scenario!(stacks::node_datachannel_peers_exchange_data_that_only_coturn_carries, WithTurn(DAY))
+        .without_widgets()
+        .with(&[Part::NodeDatachannel]),
+    scenario!(stacks::aiortc_peers_exchange_data_that_only_coturn_carries, WithTurn(DAY))
+        .without_widgets()
+        .with(&[Part::Aiortc]),
     scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(DAY))
         .without_allocations(),
     scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(DAY)),
