@@ -146,7 +146,8 @@ function newTrack() {
 
 function summary({ requests, stale }) {
     const asked = `${requests} ${requests === 1 ? "request" : "requests"}`;
-    return `${asked}, ${stale > 0 ? `stale for ${span(Math.max(stale, 1000))}` : "never stale"}`;
+    if (stale === 0) return `${asked}, never stale`;
+    return `${asked}, stale for ${stale < 1000 ? "under 1 s" : span(stale)}`;
 }
 
 function drawTrack(context, colors, { name, shown, top, x, nowX }) {

@@ -106,6 +106,24 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_end_goes_on() {
+        let start = Instant::now();
+        for (fault, failure) in [
+            (Fault::Forbidden, Failure::Forbidden),
+            (Fault::NotConfigured, Failure::NotConfigured),
+            (Fault::ProxyPage, Failure::ProxyPage),
+            (Fault::Nonsense, Failure::Nonsense),
+            (Fault::Hanging, Failure::Hanging),
+        ] {
+            let mut state = FaultState::new(Some(fault));
+            for second in [0, 60] {
+                let asked = start + Duration::from_secs(second);
+                assert_eq!(state.on_request(asked), Some(failure));
+            }
+        }
+    }
+
+    #[test]
     fn rate_limiting_ends_when_it_said_it_would() {
         let mut state = FaultState::new(Some(Fault::RateLimited));
         let start = Instant::now();

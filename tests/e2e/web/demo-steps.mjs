@@ -130,6 +130,9 @@ async function widgets(arrive, { ensure }) {
     await visitor.press("flood");
     await visitor.sees("#entries", "widget A sent 2000 requests");
 
+    await (await visitor.frame("a")).evaluate(postTenMebibytes);
+    await visitor.sees("#entries", "a message of widget A's is too long, and is not carried");
+
     await visitor.press("close");
     await visitor.sees("#subscribers", /^1$/);
     await visitor.sees("#entries", "handle dropped: 2 subscribers before, 1 after");
@@ -147,6 +150,12 @@ async function widgets(arrive, { ensure }) {
     ensure(!(await visitor.page.content()).includes(await password(visitor)), "the log shows a password");
     await visitor.isClean("the widgets");
     await visitor.leave();
+}
+
+function postTenMebibytes() {
+    const message = { api: "fromWidget", widgetId: "a", requestId: "long", action: "watch_turn_servers" };
+    const page = document.querySelector('meta[name="page"]').content;
+    parent.postMessage({ ...message, data: { text: "x".repeat(10 * 1024 * 1024) } }, page);
 }
 
 /** No, for both widgets; beside somebody who said yes, and whose tab is closed in the middle of a call. */
