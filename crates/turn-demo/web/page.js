@@ -92,6 +92,7 @@ socket.addEventListener("status", ({ detail: status }) => {
     life.show(status);
     timeline.show(status);
     breaks.show(status);
+    byId("forget").disabled = status.remembered === null;
 });
 
 socket.addEventListener("event", ({ detail: event }) => {
@@ -162,6 +163,11 @@ function explainNoRelay() {
         "Everything else on this page works as it is.";
     byId("hint").hidden = false;
 }
+
+byId("forget").addEventListener("click", () => {
+    note("note", "the answer to the permission prompt is forgotten: the next widget that loads asks again");
+    socket.send({ type: "forget" });
+});
 
 byId("restart").addEventListener("click", () => {
     note("note", "ICE restarts with the newest credentials");

@@ -9,8 +9,8 @@ const PROBABLY_GONE = 4;
 /** Messages that wait while there is no connection. The oldest make room. */
 const WAITING = 100;
 
-/** A message that is longer is refused by the program. */
-const LONGEST_MESSAGE = 100_000;
+/** Bytes of the longest message that the program takes. A longer one would cost the connection. */
+const LONGEST_MESSAGE = 128 * 1024;
 
 export class Socket extends EventTarget {
     #url;
@@ -30,7 +30,7 @@ export class Socket extends EventTarget {
     /** Sends, or keeps it for the next connection. `false` if it is too long. */
     send(message) {
         const text = JSON.stringify(message);
-        if (text.length > LONGEST_MESSAGE) return false;
+        if (isTooLong(text)) return false;
         if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
         else this.#waiting = [...this.#waiting, text].slice(-WAITING);
         return true;
@@ -60,4 +60,10 @@ export class Socket extends EventTarget {
             setTimeout(() => this.#connect(), delay);
         });
     }
+}
+
+function isTooLong(text) {
+    // UTF-8 takes three bytes at most for what is one character here.
+    if (text.length * 3 <= LONGEST_MESSAGE) return false;
+    return text.length > LONGEST_MESSAGE || new TextEncoder().encode(text).length > LONGEST_MESSAGE;
 }

@@ -117,8 +117,15 @@ async function widgets(arrive, { ensure }) {
     await visitor.isInACall();
     await visitor.sees("#subscribers", /^2$/);
 
+    const frame = await visitor.frame("a");
+    await frame.evaluate("widget.isOld = true");
     await visitor.press("reload");
-    await visitor.sees("#said-a", "asks what it may do");
+    await frame.waitForFunction("window.widget && !widget.isOld && widget.held() !== null");
+    await visitor.isInACall();
+
+    await page.click("#forget");
+    await visitor.press("reload");
+    await visitor.decide("allow", true);
     await visitor.isInACall();
 
     await visitor.press("watch");
