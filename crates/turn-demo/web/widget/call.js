@@ -4,6 +4,12 @@ import { iceServers } from "./relay.js";
 
 const PING_INTERVAL_MS = 500;
 
+/**
+ * A relay outlives its credentials only until the browser renews a permission on it, which Chromium does
+ * after four minutes. By then there has to be another.
+ */
+const RELAY_MS = 150_000;
+
 /** A relay that is gone is noticed after this time at the latest. */
 const RESTART_AFTER_MS = 3_000;
 
@@ -16,6 +22,8 @@ export class Call extends EventTarget {
     #pings = null;
     #restarting = null;
     #signals = Promise.resolve();
+    /** When this end last asked for a relay by an offer. */
+    #offered = Infinity;
     #frames = { count: 0, at: 0 };
 
     /** Sends this video; `signal` carries a message to the other widget. */
@@ -49,9 +57,10 @@ export class Call extends EventTarget {
         this.#sendMedia();
     }
 
-    /** Goes on with these credentials whenever candidates are gathered next. */
+    /** Goes on with these credentials whenever candidates are gathered next, which is now and then. */
     renew(servers) {
         this.#peer?.setConfiguration({ ...this.#peer.getConfiguration(), iceServers: iceServers(servers) });
+        if (performance.now() - this.#offered > RELAY_MS) this.restart();
     }
 
     /** Gathers new candidates, with the newest credentials. Only the widget that called does. */
@@ -67,6 +76,7 @@ export class Call extends EventTarget {
         this.#peer?.close();
         this.#peer = null;
         this.#channel = null;
+        this.#offered = Infinity;
     }
 
     /** A message of the other widget's. They are taken in one after the other. */
@@ -116,6 +126,7 @@ export class Call extends EventTarget {
     }
 
     async #offer() {
+        this.#offered = performance.now();
         const isFirst = this.#peer.currentLocalDescription === null;
         await this.#peer.setLocalDescription();
         this.#tell(isFirst);
