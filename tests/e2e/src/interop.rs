@@ -80,7 +80,7 @@ async fn servers(environment: &Environment) -> anyhow::Result<Vec<Component>> {
             version: Synapse::version(environment).await?,
             exercised: "`GET /voip/turnServer` with and without a TURN server; outages; another \
                         `turn_shared_secret`",
-            plays_in: |_| true,
+            plays_in: |scenario| scenario.client != Client::Demo,
         },
         Component {
             name: "coturn",
@@ -118,7 +118,7 @@ fn with_widgets(environment: &Environment, versions: &Versions) -> anyhow::Resul
             name: "Chromium",
             version: versions.chromium.clone(),
             exercised: "`postMessage` between origins; `RTCPeerConnection`, relay only",
-            plays_in: with_widgets,
+            plays_in: |scenario| scenario.client != Client::Streams,
         },
         Component {
             name: "Firefox",

@@ -1,6 +1,7 @@
 //! The scenarios, one file per theme.
 
 mod call;
+mod demo;
 mod denied;
 mod firefox;
 mod hostile;
@@ -41,6 +42,8 @@ pub(crate) enum Client {
     Widgets,
     /// Transports, from the stream.
     Streams,
+    /// Widgets of the demo's page in Chromium, with the demo's own servers.
+    Demo,
 }
 
 /// What takes part in some scenarios only.
@@ -82,6 +85,10 @@ impl Scenario {
         Self { client: Client::Streams, ..self }
     }
 
+    const fn at_the_demos_page(self) -> Self {
+        Self { client: Client::Demo, allocates: false, ..self }
+    }
+
     const fn without_allocations(self) -> Self {
         Self { allocates: false, ..self }
     }
@@ -110,6 +117,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
         WithTurn(HALF_A_MINUTE)
     ),
+    scenario!(demo::a_person_watches_and_breaks_the_demo, WithoutTurn).at_the_demos_page(),
     scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
     scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(DAY))
         .without_allocations(),
