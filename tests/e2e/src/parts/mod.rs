@@ -15,6 +15,7 @@ pub(crate) use self::{
     browser::{Browser, Page},
     coturn::{Coturn, RELAYS, TLS_PORT},
     network::{Network, PEER_IPV4, TURN_IPV4, TURN_IPV6, TURN_NAME},
+    process::Process,
     stack::{Stack, ensure_all_candidates_are_relays},
     synapse::{Synapse, Turn},
     turn_server::TurnServerCrate,
