@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::{
     MAX_TTL,
     held::{Asked, Life},
+    refreshes::EARLIEST_REFRESH,
 };
 use crate::{clock::Timestamp, credentials::TurnServer, policy::RefreshPolicy};
 
@@ -45,7 +46,7 @@ impl Saved {
         }
         let asked = Asked::before(now, age);
         // An entry may be damaged, or of a version with another policy.
-        let latest = ttl.mul_f64(policy.refresh_at + policy.jitter);
+        let latest = ttl.mul_f64(policy.refresh_at + policy.jitter.max(EARLIEST_REFRESH));
         let refresh = self.refresh.duration_since(self.asked).unwrap_or_default().min(latest);
         Ok(Life { asked, ttl, refresh })
     }
