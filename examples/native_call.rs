@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use examples::{describe, log_in, say, to_try};
+use examples::{describe, log_in, say};
 use matrix_sdk_turn::{TurnServer, TurnService, TurnStates};
 use rustls::crypto::aws_lc_rs;
 use tokio::{
@@ -25,8 +25,8 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep, timeout},
 };
-use turn_allocate::{AllocateError, allocate};
 use turn_embedded::EmbeddedServers;
+use turn_probe::{AllocateError, allocate};
 use webrtc::{
     api::{APIBuilder, setting_engine::SettingEngine},
     data_channel::{RTCDataChannel, data_channel_init::RTCDataChannelInit},
@@ -109,7 +109,7 @@ async fn connect(
     // webrtc-rs does not say why it gathered no relay: the answer to Allocate goes to its log only. A
     // request of one's own tells refused credentials from a TURN server that is down or full, for which
     // other credentials would be of no use.
-    match allocate(&to_try(&server)).await {
+    match allocate(&server).await {
         Err(error @ AllocateError::Rejected { .. }) => say(format_args!("no relay: {error}")),
         Err(error) => return Err(error).context("other credentials would not help"),
         Ok(_) => bail!("the TURN server lends a relay, but webrtc-rs gathered none"),

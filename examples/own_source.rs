@@ -18,14 +18,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use examples::{describe, say, to_try};
+use examples::{describe, say};
 use matrix_sdk_turn::{
     Answer, TurnServer, TurnServerSource, TurnService, TurnState, Unavailable, UnavailableReason,
     async_trait,
 };
 use tokio::time::{sleep, timeout};
-use turn_allocate::allocate;
 use turn_embedded::{EmbeddedTurnServer, SharedSecret};
+use turn_probe::allocate;
 
 /// Short, so that there is something to see within half a minute.
 const TTL: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ async fn follow(turn: &TurnService, company: &Company) -> Result<()> {
     for _ in 0..2 {
         let state = timeout(PATIENCE, states.next()).await?.context("the session goes on")?;
         let server = state.available().context("the company answers now")?;
-        let relay = allocate(&to_try(server)).await?;
+        let relay = allocate(server).await?;
         say(format_args!("{}; the TURN server lends {}", describe(server), relay.address));
     }
     say(serde_json::to_string(&turn.status())?);

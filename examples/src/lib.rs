@@ -6,7 +6,6 @@ use std::{fmt::Display, sync::LazyLock, time::Instant};
 use anyhow::Context;
 use matrix_sdk::Client;
 use matrix_sdk_turn::{Timestamp, TurnServer};
-use turn_allocate::TurnServers;
 use turn_embedded::{EmbeddedHomeserver, USER};
 
 /// Prints a line, with the seconds since the first one.
@@ -42,13 +41,4 @@ pub fn describe(server: &TurnServer) -> String {
         None => "for nobody knows how long".to_owned(),
     };
     format!("{} URIs, user {expiry}:…, valid {valid}", server.uris().len())
-}
-
-/// The same credentials in the words of `turn_allocate`, which tries them.
-pub fn to_try(server: &TurnServer) -> TurnServers {
-    TurnServers {
-        uris: server.uris().to_vec(),
-        username: server.username().to_owned(),
-        password: server.password().to_owned(),
-    }
 }

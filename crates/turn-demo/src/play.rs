@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use matrix_sdk_turn::{Timestamp, TurnServer, TurnService};
 use tokio::time::timeout;
-use turn_allocate::{AllocateError, Relay, TurnServers, allocate};
+use turn_probe::{AllocateError, Relay, allocate};
 
 use crate::{
     report::{Report, Speaker},
     tally::Tally,
-    widget::Widget,
+    widget::{TurnServers, Widget},
     words::{counted, in_words},
 };
 
@@ -63,7 +63,7 @@ impl<'a> Play<'a> {
         if let Some(uri) = servers.uris.first() {
             self.report.line(Speaker::Widget, format_args!("trying a relay at {uri}"));
         }
-        let outcome = allocate(servers).await;
+        let outcome = allocate(&servers.to_server()).await;
         self.show(servers, held.as_ref(), &outcome);
         self.judge(held.as_ref(), outcome)
     }
@@ -77,7 +77,7 @@ impl<'a> Play<'a> {
         let update = self.tally.updates;
         let credentials = describe(servers, held);
         match outcome {
-            Ok(Relay { address, took }) => self.report.good(
+            Ok(Relay { address, took, .. }) => self.report.good(
                 Speaker::Widget,
                 format_args!(
                     "update {update}: {credentials}, relay {address} after {:.1} ms",

@@ -4,11 +4,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
-use matrix_sdk_turn::TurnWidgetDriverHandle;
+use matrix_sdk_turn::{TurnServer, TurnWidgetDriverHandle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use turn_allocate::TurnServers;
 
 use crate::report::{Report, Speaker};
 
@@ -29,6 +28,20 @@ pub(crate) struct Widget {
     /// The capabilities that the client approved, once it has told.
     approved: Option<Vec<String>>,
     updates: VecDeque<TurnServers>,
+}
+
+/// What `update_turn_servers` carries, by MSC3846.
+#[derive(Deserialize)]
+pub(crate) struct TurnServers {
+    pub(crate) uris: Vec<String>,
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+impl TurnServers {
+    pub(crate) fn to_server(&self) -> TurnServer {
+        TurnServer::new(self.uris.clone(), &*self.username, &*self.password)
+    }
 }
 
 impl Widget {

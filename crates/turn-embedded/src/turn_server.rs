@@ -105,7 +105,8 @@ impl AuthHandler for CheckCredentials {
 
 #[cfg(test)]
 mod tests {
-    use turn_allocate::{AllocateError, Relay, TurnServers, allocate};
+    use matrix_sdk_turn::TurnServer;
+    use turn_probe::{AllocateError, Relay, allocate};
 
     use super::*;
 
@@ -113,15 +114,15 @@ mod tests {
 
     /// Starts a TURN server, and tries credentials for it after `change` was made to them.
     async fn allocate_with(
-        change: impl FnOnce(&SharedSecret, &mut TurnServers),
+        change: impl FnOnce(&SharedSecret, &mut (String, String)),
     ) -> Result<Relay, AllocateError> {
         let secret = SharedSecret::random();
         let turn_server = EmbeddedTurnServer::start(secret.clone()).await.unwrap();
-        let (username, password) = issue(&secret, TTL);
-        let mut servers = TurnServers { uris: turn_server.uris(), username, password };
-        change(&secret, &mut servers);
+        let mut credentials = issue(&secret, TTL);
+        change(&secret, &mut credentials);
 
-        let outcome = allocate(&servers).await;
+        let (username, password) = credentials;
+        let outcome = allocate(&TurnServer::new(turn_server.uris(), username, password)).await;
         turn_server.stop().await;
         outcome
     }
@@ -139,14 +140,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_password_is_rejected() {
-        let outcome = allocate_with(|_, servers| servers.password.push('x')).await;
+        let outcome = allocate_with(|_, (_, password)| password.push('x')).await;
         assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn expired_credentials_are_rejected() {
-        let outcome = allocate_with(|secret, servers| {
-            (servers.username, servers.password) = issue(secret, Duration::ZERO);
+        let outcome = allocate_with(|secret, credentials| {
+            *credentials = issue(secret, Duration::ZERO);
         })
         .await;
         assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");
@@ -154,8 +155,8 @@ mod tests {
 
     #[tokio::test]
     async fn credentials_made_with_another_secret_are_rejected() {
-        let outcome = allocate_with(|_, servers| {
-            (servers.username, servers.password) = issue(&SharedSecret::random(), TTL);
+        let outcome = allocate_with(|_, credentials| {
+            *credentials = issue(&SharedSecret::random(), TTL);
         })
         .await;
         assert!(matches!(outcome, Err(AllocateError::Rejected { .. })), "{outcome:?}");

@@ -24,7 +24,7 @@ use tokio::{
 use crate::wait::until;
 
 /// The password that the account logs in with. No log may hold it.
-const PASSWORD: &str = "correct-horse-battery-staple";
+pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// The homeserver works off a handful of requests.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);

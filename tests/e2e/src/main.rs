@@ -12,6 +12,7 @@ mod host;
 mod interop;
 mod outcomes;
 mod parts;
+mod relay;
 mod run;
 mod scenarios;
 mod stage;

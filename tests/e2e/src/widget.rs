@@ -5,11 +5,11 @@ use std::{fmt::Display, time::Duration};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use turn_allocate::TurnServers;
 
 use crate::{
     host::Host,
     parts::{Browser, Page, ensure_all_candidates_are_relays},
+    relay::TurnServers,
     wait::until,
 };
 

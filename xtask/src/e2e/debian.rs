@@ -7,7 +7,9 @@ use anyhow::{Context, Result, ensure};
 use super::{
     child::succeeds,
     gstreamer,
-    program::{CHROMIUM, FIREFOX, IP, LEAST_NODE, NODE, NPM, PYTHON, TURNSERVER, find_node},
+    program::{
+        CHROMIUM, FAKETIME, FIREFOX, IP, LEAST_NODE, NFT, NODE, NPM, PYTHON, TURNSERVER, find_node,
+    },
     synapse::Synapse,
 };
 use crate::run as run_command;
@@ -44,7 +46,7 @@ pub(super) fn install(synapse: &Synapse) -> Result<()> {
 }
 
 fn missing_packages(synapse: &Synapse) -> Vec<&'static str> {
-    let programs = [TURNSERVER, CHROMIUM, FIREFOX, NODE, NPM, PYTHON, IP];
+    let programs = [TURNSERVER, CHROMIUM, FIREFOX, NODE, NPM, PYTHON, IP, NFT, FAKETIME];
     let mut packages: Vec<_> =
         programs.iter().filter(|program| program.is_missing()).map(|p| p.package).collect();
     if !synapse.is_usable() && !has_venv() {

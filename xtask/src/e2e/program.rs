@@ -28,6 +28,12 @@ pub(super) const FIREFOX: Program =
     Program { command: "firefox-esr", package: "firefox-esr", variable: "E2E_FIREFOX" };
 pub(super) const NODE: Program =
     Program { command: "node", package: "nodejs", variable: "E2E_NODE" };
+/// For a firewall in that network.
+pub(super) const NFT: Program =
+    Program { command: "nft", package: "nftables", variable: "E2E_NFT" };
+/// For a clock that is wrong.
+pub(super) const FAKETIME: Program =
+    Program { command: "faketime", package: "faketime", variable: "E2E_FAKETIME" };
 /// For a network of the suite's own.
 pub(super) const IP: Program = Program { command: "ip", package: "iproute2", variable: "E2E_IP" };
 pub(super) const NPM: Program = Program { command: "npm", package: "npm", variable: "E2E_NPM" };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use tokio::time::{Instant, interval};
-use turn_allocate::allocate;
 
+use crate::relay::allocate;
 use crate::stage::Stage;
 
 const LIFETIME: Duration = super::HALF_A_MINUTE;

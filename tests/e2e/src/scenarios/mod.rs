@@ -3,6 +3,7 @@
 mod call;
 mod demo;
 mod denied;
+mod doctor;
 mod firefox;
 mod hostile;
 mod lifetimes;
@@ -34,6 +35,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Short enough to see several lifetimes. The schedule's own floor of 10 s is well below.
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
+/// Shorter than the hour by which a clock is set wrong.
+const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 
 /// Who uses the credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,6 +135,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     )
     .without_widgets()
     .with(&[Part::TurnServerCrate, Part::Aiortc]),
+    scenario!(doctor::the_doctor_names_what_is_wrong_between_two_servers, WithTurn(HALF_AN_HOUR))
+        .without_widgets(),
+    scenario!(doctor::the_doctor_names_what_is_wrong_with_a_turn_server, WithTurn(DAY))
+        .without_widgets(),
+    scenario!(doctor::the_doctor_names_what_is_wrong_with_a_certificate, WithTurn(DAY))
+        .without_widgets(),
+    scenario!(doctor::the_doctor_names_what_a_firewall_drops, WithTurn(DAY)).without_widgets(),
+    scenario!(doctor::the_doctor_says_that_there_is_no_turn_server, WithoutTurn)
+        .without_widgets()
+        .without_allocations(),
     scenario!(secret::rejected_credentials_are_replaced, WithTurn(DAY)),
     scenario!(call::two_widgets_exchange_data_that_only_coturn_carries, WithTurn(DAY))
         .logging_everything(),

@@ -6,8 +6,8 @@ use anyhow::bail;
 use matrix_sdk_turn::TurnServer;
 use serde_json::json;
 use tokio::time::sleep;
-use turn_allocate::{AllocateError, TurnServers, allocate};
 
+use crate::relay::{AllocateError, TurnServers, allocate};
 use crate::{
     parts::{Stack, TurnServerCrate},
     stage::{SECRET, Stage},
@@ -67,7 +67,7 @@ fn at(uri: String, servers: &TurnServer) -> TurnServers {
 /// What a TURN server says that does not accept the credentials.
 async fn rejection(servers: &TurnServers) -> anyhow::Result<String> {
     match allocate(servers).await {
-        Err(AllocateError::Rejected { why, .. }) => Ok(why),
+        Err(AllocateError::Rejected { why, .. }) => Ok(why.to_string()),
         Err(error) => Err(error.into()),
         Ok(_relay) => bail!("{:?} accepts the credentials", servers.uris),
     }

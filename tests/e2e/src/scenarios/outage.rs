@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use matrix_sdk_turn::{Timestamp, TurnState};
 use tokio::time::Instant;
-use turn_allocate::{AllocateError, allocate};
 
+use crate::relay::{AllocateError, allocate};
 use crate::{stage::Stage, wait::until};
 
 /// The schedule's longest wait while there are no credentials, 10 s, and a request: with time to spare

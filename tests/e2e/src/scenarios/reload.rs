@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use tokio::time::Instant;
-use turn_allocate::TurnServers;
 
+use crate::relay::TurnServers;
 use crate::{host::Host, stage::Stage, widget::Widget};
 
 /// "At once" means from what is held, and the proof is that no request is made. This leaves time to

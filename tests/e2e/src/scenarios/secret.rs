@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use turn_allocate::{AllocateError, allocate};
 
+use crate::relay::{AllocateError, allocate};
 use crate::stage::Stage;
 
 /// A request to a homeserver that answers, and an update, on a busy machine.

@@ -1,0 +1,210 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, error::ErrorKind};
+use url::Url;
+
+/// Why do calls not connect? Tries a homeserver's TURN servers for real, and names what to change.
+///
+/// It logs in, fetches the TURN credentials as a client does, tries every URI with every address, and
+/// says for each failure what it means, and which setting of Synapse or coturn to change.
+#[derive(Debug, Parser)]
+#[command(name = "turn-doctor", version, after_help = AFTER_HELP, max_term_width = 80)]
+#[command(group = ArgGroup::new("whose").required(true))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+
+    /// Go on, and try again with each refresh of the credentials, a line each
+    #[arg(long, conflicts_with_all = ["uri", "from_json", "report"])]
+    pub(crate) watch: bool,
+
+    /// Print JSON, as docs/turn-doctor.md describes it
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write a page to send to somebody, without any secret in it
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Print the username and the password of the TURN server as well
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// Trust the authorities in this PEM file as well
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// How long each step may take, from 1 to 60
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = clap::value_parser!(u8).range(1..=60)
+    )]
+    timeout: u8,
+}
+
+#[derive(Debug, ClapArgs)]
+struct SourceArgs {
+    /// The homeserver: its URL, or the name behind the colon of a user's ID
+    // Not parsed by clap, which would print a password in it.
+    #[arg(long, value_name = "URL", group = "whose")]
+    homeserver: Option<String>,
+
+    /// Whom to log in as: `alice`, or `@alice:example.org`
+    #[arg(long, value_name = "NAME", requires = "homeserver")]
+    user: Option<String>,
+
+    /// A TURN server's URI; may be given several times
+    #[arg(long, value_name = "URI", group = "whose")]
+    uri: Vec<String>,
+
+    /// The name to authenticate with at --uri
+    #[arg(long, value_name = "NAME", requires = "uri")]
+    username: Option<String>,
+
+    /// A homeserver's answer that somebody saved; `-` is stdin
+    #[arg(long, value_name = "FILE", group = "whose")]
+    from_json: Option<PathBuf>,
+
+    /// Try a homeserver and a TURN server of this program's own
+    #[arg(long, group = "whose")]
+    embedded: bool,
+}
+
+/// Whose TURN servers are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A homeserver's, as a user of it.
+    Homeserver {
+        /// A URL, or the server's name.
+        homeserver: String,
+        /// Whom to log in as; `None` if there is an access token.
+        user: Option<String>,
+    },
+    /// A TURN server without a homeserver.
+    Given { uris: Vec<String>, username: String },
+    /// An answer in a file.
+    Saved(PathBuf),
+    /// This program's own.
+    Embedded,
+}
+
+/// The command line, and what it means.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) source: Source,
+    flags: Args,
+}
+
+impl std::ops::Deref for Parsed {
+    type Target = Args;
+
+    fn deref(&self) -> &Args {
+        &self.flags
+    }
+}
+
+impl Args {
+    pub(crate) fn parse_from_flags(
+        flags: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Parsed, clap::Error> {
+        let flags = Self::try_parse_from(flags)?;
+        let source = flags
+            .source
+            .source()
+            .map_err(|why| Self::command().error(ErrorKind::ValueValidation, why))?;
+        Ok(Parsed { source, flags })
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.into())
+    }
+}
+
+impl SourceArgs {
+    fn source(&self) -> Result<Source, &'static str> {
+        if let Some(homeserver) = &self.homeserver {
+            ensure_no_user(homeserver)?;
+            return Ok(Source::Homeserver {
+                homeserver: homeserver.clone(),
+                user: self.user.clone(),
+            });
+        }
+        if let Some(file) = &self.from_json {
+            return Ok(Source::Saved(file.clone()));
+        }
+        if self.embedded {
+            return Ok(Source::Embedded);
+        }
+        Ok(Source::Given {
+            uris: self.uri.clone(),
+            username: self.username.clone().unwrap_or_default(),
+        })
+    }
+}
+
+fn ensure_no_user(homeserver: &str) -> Result<(), &'static str> {
+    let has_user = Url::parse(homeserver)
+        .is_ok_and(|url| url.password().is_some() || !url.username().is_empty());
+    match has_user || homeserver.contains('@') {
+        true => Err("--homeserver takes a URL without a user: give the name with --user, and the \
+                     password in TURN_DOCTOR_PASSWORD"),
+        false => Ok(()),
+    }
+}
+
+const AFTER_HELP: &str = "\
+Passwords are asked for, or read from TURN_DOCTOR_PASSWORD: the account's with
+--user, the TURN server's with --username. Without --user, --homeserver takes an
+access token from TURN_DOCTOR_ACCESS_TOKEN. NO_COLOR switches colours off, and
+RUST_LOG=debug writes a log to stderr.
+
+Exit status:
+  0  everything relays
+  1  something relays, and something does not
+  2  nothing relays
+  3  it could not be asked: no homeserver, no login, wrong flags";
+
+/// The first paragraph of an error of clap's, as one line.
+pub(crate) fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{line}; --help lists the flags")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(flags: &str) -> Result<Parsed, String> {
+        let flags = ["turn-doctor"].into_iter().chain(flags.split_whitespace());
+        Args::parse_from_flags(flags).map_err(|error| one_line(&error))
+    }
+
+    #[test]
+    fn one_source_is_needed_and_no_more() {
+        assert!(parse("").is_err());
+        assert!(parse("--embedded --homeserver example.org").is_err());
+        assert_eq!(parse("--embedded").unwrap().source, Source::Embedded);
+        assert_eq!(parse("--from-json -").unwrap().source, Source::Saved("-".into()));
+    }
+
+    #[test]
+    fn several_uris_make_one_source() {
+        let parsed = parse("--uri turn:a --uri turns:b --username alice").unwrap();
+        let uris = vec!["turn:a".to_owned(), "turns:b".to_owned()];
+        assert_eq!(parsed.source, Source::Given { uris, username: "alice".to_owned() });
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_printed() {
+        for url in ["https://alice:s3cret@example.org", "alice:s3cret@example.org"] {
+            let error = parse(&format!("--homeserver {url} --user alice")).unwrap_err();
+            assert!(error.contains("TURN_DOCTOR_PASSWORD") && !error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One examination: credentials, a probe with them, and what it means.
+
+use std::{fs, path::Path, time::SystemTime};
+
+use anyhow::{Context, anyhow};
+use futures_util::{StreamExt, pin_mut};
+use turn_probe::{
+    CertificateDer, Diagnosis, ProbeOptions, Step, diagnose, diagnose_unavailable, probe,
+};
+
+use crate::{
+    account::Session,
+    args::{Parsed, Source},
+    credentials::{self, Credentials, Obtained},
+    embedded::Embedded,
+    html, output,
+    progress::Progress,
+    secret::Secret,
+};
+
+/// What was found out.
+#[derive(Debug)]
+pub(crate) struct Examination {
+    /// Whose TURN servers they are, for people.
+    pub(crate) subject: String,
+    /// `None` if there are none.
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) diagnosis: Diagnosis,
+    pub(crate) at: SystemTime,
+}
+
+/// Examines once, prints it, and returns the exit status.
+pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
+    let options = options(args)?;
+    let progress = Progress::new();
+    let examination = tokio::select! {
+        examination = examine_source(args, secret, options, &progress) => examination?,
+        Ok(()) = tokio::signal::ctrl_c() => return Err(anyhow!("it was stopped")),
+    };
+    progress.finish();
+    if let Some(file) = &args.report {
+        let page = html::page(&examination);
+        fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    output::print(args, &examination)?;
+    Ok(output::status(&examination.diagnosis))
+}
+
+async fn examine_source(
+    args: &Parsed,
+    secret: &Secret,
+    options: ProbeOptions,
+    progress: &Progress,
+) -> anyhow::Result<Examination> {
+    match &args.source {
+        Source::Homeserver { .. } => {
+            progress.say("logging in");
+            let session = log_in(&args.source, secret).await?;
+            let examination = examine_session(&session, options, progress).await;
+            session.log_out().await;
+            examination
+        }
+        Source::Embedded => {
+            let embedded = Embedded::start().await?;
+            let session = embedded.log_in().await?;
+            let examination = examine_session(&session, options, progress).await;
+            session.log_out().await;
+            embedded.stop().await;
+            examination
+        }
+        Source::Given { uris, username } => {
+            let obtained = credentials::given(uris, username, secret);
+            examine("the TURN server given".to_owned(), obtained, options, progress).await
+        }
+        Source::Saved(file) => {
+            // Its directory is nobody's business who is sent a report.
+            let name = file.file_name().unwrap_or_default().display();
+            let subject = match file.as_os_str() == "-" {
+                true => "the answer on stdin".to_owned(),
+                false => format!("the answer in {name}"),
+            };
+            examine(subject, credentials::saved(file)?, options, progress).await
+        }
+    }
+}
+
+/// Logs in to the homeserver of a source, with a password or a token.
+pub(crate) async fn log_in(source: &Source, secret: &Secret) -> anyhow::Result<Session> {
+    match source {
+        Source::Homeserver { homeserver, user: Some(user) } => {
+            Session::log_in(homeserver, user, secret).await
+        }
+        Source::Homeserver { homeserver, user: None } => {
+            Session::with_token(homeserver, secret).await
+        }
+        _ => Err(anyhow!("there is no homeserver to log in to")),
+    }
+}
+
+async fn examine_session(
+    session: &Session,
+    options: ProbeOptions,
+    progress: &Progress,
+) -> anyhow::Result<Examination> {
+    progress.say("asking for TURN credentials");
+    let obtained = credentials::of_homeserver(session).await;
+    examine(subject(session), obtained, options, progress).await
+}
+
+/// A homeserver, for people.
+pub(crate) fn subject(session: &Session) -> String {
+    let url = session.client.homeserver().to_string();
+    format!("the homeserver {}", url.trim_end_matches('/'))
+}
+
+/// Tries what was obtained.
+///
+/// # Errors
+///
+/// If nothing was, and nobody knows why.
+pub(crate) async fn examine(
+    subject: String,
+    obtained: Obtained,
+    options: ProbeOptions,
+    progress: &Progress,
+) -> anyhow::Result<Examination> {
+    let at = SystemTime::now();
+    let credentials = match obtained {
+        Ok(credentials) => credentials,
+        Err(why) => {
+            let diagnosis = diagnose_unavailable(&why)
+                .ok_or_else(|| anyhow!("{subject} could not be asked: {why}"))?;
+            return Ok(Examination { subject, credentials: None, diagnosis, at });
+        }
+    };
+    let steps = steps(&credentials, options, progress).await;
+    let diagnosis = diagnose(&credentials.server, &credentials.circumstances, &steps);
+    Ok(Examination { subject, credentials: Some(credentials), diagnosis, at })
+}
+
+async fn steps(credentials: &Credentials, options: ProbeOptions, progress: &Progress) -> Vec<Step> {
+    let stream = probe(&credentials.server, options);
+    pin_mut!(stream);
+    let mut steps = Vec::new();
+    while let Some(step) = stream.next().await {
+        progress.step(&step);
+        steps.push(step);
+    }
+    steps
+}
+
+/// How the probe is set up.
+pub(crate) fn options(args: &Parsed) -> anyhow::Result<ProbeOptions> {
+    let options = ProbeOptions::new().step_timeout(args.timeout());
+    Ok(match &args.ca_file {
+        Some(file) => options.extra_roots(certificates(file)?),
+        None => options,
+    })
+}
+
+fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    use rustls::pki_types::pem::PemObject;
+
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| anyhow!("{} holds no certificates: {error}", file.display()))?;
+    match certificates.is_empty() {
+        true => Err(anyhow!("{} holds no certificates", file.display())),
+        false => Ok(certificates),
+    }
+}

@@ -1,0 +1,112 @@
+//! `--watch`: again with each refresh of the credentials, a line each.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::anyhow;
+use matrix_sdk_turn::{Timestamp, TurnService, TurnState, UnavailableReason};
+use tokio::signal::ctrl_c;
+use turn_probe::{Diagnosis, ProbeOptions};
+
+use crate::{
+    account::Session,
+    args::{Parsed, Source},
+    credentials::{Credentials, Obtained, circumstances},
+    embedded::Embedded,
+    examination::{self, Examination, examine, log_in, subject},
+    json, output,
+    progress::Progress,
+    secret::Secret,
+    text,
+};
+
+/// Goes on until Ctrl-C is pressed, and returns the exit status of the last examination.
+pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
+    let options = examination::options(args)?;
+    let embedded = match &args.source {
+        Source::Embedded => Some(Embedded::start().await?),
+        _ => None,
+    };
+    let session = match &embedded {
+        Some(embedded) => embedded.log_in().await?,
+        None => log_in(&args.source, secret).await?,
+    };
+    let mut status = None;
+    let outcome = tokio::select! {
+        outcome = follow(args, &session, &options, &mut status) => outcome,
+        _ = ctrl_c() => Ok(()),
+    };
+    session.log_out().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    outcome?;
+    status.ok_or_else(|| anyhow!("it was stopped before the homeserver had answered"))
+}
+
+async fn follow(
+    args: &Parsed,
+    session: &Session,
+    options: &ProbeOptions,
+    status: &mut Option<u8>,
+) -> anyhow::Result<()> {
+    let turn = TurnService::new(&session.client);
+    let mut states = turn.subscribe();
+    while let Some(state) = states.next().await {
+        let obtained = obtained(session, state).await;
+        let progress = Progress::new();
+        let examined = examine(subject(session), obtained, options.clone(), &progress).await;
+        progress.finish();
+        match examined {
+            Ok(examination) => {
+                *status = Some(output::status(&examination.diagnosis));
+                output::line(&line(args, &examination))?;
+            }
+            // The service goes on asking.
+            Err(why) if args.json => output::line(&json::failure(&format!("{why:#}")))?,
+            Err(why) => output::line(&format!("{}  {why:#}", time_of_day(SystemTime::now())))?,
+        }
+    }
+    Err(anyhow!("the session has ended: log in again"))
+}
+
+async fn obtained(session: &Session, state: TurnState) -> Obtained {
+    let why = state.unavailable().cloned();
+    let Some(server) = state.available().cloned() else {
+        return Err(why.unwrap_or_else(|| UnavailableReason::Unreachable.into()));
+    };
+    let left = server.valid_for(Timestamp::now()).unwrap_or(Duration::ZERO);
+    let circumstances = circumstances(session, left).await;
+    Ok(Credentials { server, circumstances })
+}
+
+fn line(args: &Parsed, examination: &Examination) -> String {
+    match args.json {
+        true => json::one_line(examination, args.show_secrets),
+        false => {
+            let verdict = text::verdict(&examination.diagnosis);
+            let time = time_of_day(examination.at);
+            format!("{time}  {verdict}{}", codes(&examination.diagnosis))
+        }
+    }
+}
+
+/// The problems' names, for whoever looks for them in the output without `--watch`.
+fn codes(diagnosis: &Diagnosis) -> String {
+    let problems = diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == turn_probe::Severity::Problem)
+        .map(|finding| finding.cause.code())
+        .collect::<Vec<_>>();
+    match problems.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", problems.join(", ")),
+    }
+}
+
+/// In UTC, since the standard library knows no other.
+fn time_of_day(moment: SystemTime) -> String {
+    let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let of_day = seconds % (24 * 3600);
+    format!("{:02}:{:02}:{:02} UTC", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}

@@ -1,0 +1,166 @@
+//! One URI at one of its addresses, from the connection to the end of the relays.
+
+use std::{net::SocketAddr, time::Duration};
+
+use matrix_sdk_turn::{IceTransport, TurnServer};
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::{
+    direct::reach_directly,
+    failure::Failure,
+    log::Log,
+    net::{Connection, TlsSetup, secure},
+    relaying::carry_both_ways,
+    requests::{Lent, allocate, bind, bind_channel, give_back, permit, permit_each_other},
+    session::Session,
+    step::{Found, Skipped, StepKind},
+};
+
+/// One URI at one of its addresses.
+pub(crate) struct Attempt<'a> {
+    pub(crate) log: Log,
+    pub(crate) address: SocketAddr,
+    pub(crate) server: &'a TurnServer,
+    pub(crate) tls: Option<&'a TlsSetup>,
+}
+
+impl Attempt<'_> {
+    /// Goes on until a step fails that the next ones depend on.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let mut session = self.connect().await?;
+        let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
+        match self.log.step(StepKind::Binding, binding).await {
+            // A server may well refuse this and lend relays all the same.
+            Ok(()) | Err(Failure::Refusal { .. } | Failure::Incomplete(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+        if !self.log.uri.is_turn() {
+            return Ok(());
+        }
+        let mut first = self.log.step(StepKind::Allocate, self.allocate(session)).await?;
+        let relayed = self.relay(&mut first).await;
+        if self.is_udp() {
+            self.reach(&mut first).await;
+        }
+        let given_back = self.log.step(StepKind::Refresh, give_back(&mut first)).await;
+        relayed.and(given_back)
+    }
+
+    /// Everything that takes a second relay.
+    async fn relay(&self, first: &mut Lent) -> Result<(), Failure> {
+        let log = &self.log;
+        let mut second = log.step(StepKind::SecondAllocate, self.allocate_another()).await?;
+        let relayed = async {
+            log.step(StepKind::CreatePermission, permit_each_other(first, &mut second)).await?;
+            log.step(StepKind::ChannelBind, bind_channel(first, second.relay)).await?;
+            log.step(StepKind::Relay, carry_both_ways(first, &mut second)).await
+        };
+        let relayed = relayed.await;
+        // That of the first relay is the one that is reported.
+        let _ = timeout(log.limit(), give_back(&mut second)).await;
+        relayed
+    }
+
+    /// What a peer without a relay of its own would do.
+    async fn reach(&self, lent: &mut Lent) {
+        let server_address = lent.session.connection().server();
+        if server_address.is_ipv4() != lent.relay.is_ipv4() {
+            return self.log.skip(StepKind::Direct, Skipped::OtherFamily).await;
+        }
+        match self.outsider(lent).await {
+            Some(outsider) => {
+                let reaching = reach_directly(lent, outsider);
+                // That it failed is noted, and stops nothing.
+                let _ = self.log.step(StepKind::Direct, reaching).await;
+            }
+            None => self.log.skip(StepKind::Direct, Skipped::NoPeerAddress).await,
+        }
+    }
+
+    /// A socket of ours that the relay may hear; `None` if the server does not allow that.
+    async fn outsider(&self, lent: &mut Lent) -> Option<Connection> {
+        let preparing = async {
+            let connection = Connection::open_udp(self.address).await?;
+            let mut session = self.session(connection);
+            let ours = bind(&mut session).await?;
+            permit(&mut lent.session, ours).await?;
+            Ok::<_, Failure>(session.into_connection())
+        };
+        timeout(self.log.limit(), preparing).await.ok()?.ok()
+    }
+
+    async fn connect(&self) -> Result<Session, Failure> {
+        if self.is_udp() {
+            let opened = Connection::udp(self.address).await;
+            if let Err(failure) = &opened {
+                // That a socket opened is not worth a line.
+                let failed = async { Err::<((), Found), _>(failure.clone()) };
+                self.log.step(StepKind::Connect, failed).await?;
+            }
+            return Ok(self.session(opened?));
+        }
+        let connecting = async { Ok((Connection::tcp(self.address).await?, Found::Works)) };
+        let stream = self.log.step(StepKind::Connect, connecting).await?;
+        let connection = match self.tls() {
+            Some(tls) => self.log.step(StepKind::Tls, self.secured(tls, stream)).await?,
+            None => self.plain(stream)?,
+        };
+        Ok(self.session(connection))
+    }
+
+    /// The same again, as a part of another step.
+    async fn connect_again(&self) -> Result<Session, Failure> {
+        if self.is_udp() {
+            return Ok(self.session(Connection::udp(self.address).await?));
+        }
+        let stream = Connection::tcp(self.address).await?;
+        let connection = match self.tls() {
+            Some(tls) => self.secured(tls, stream).await?.0,
+            None => self.plain(stream)?,
+        };
+        Ok(self.session(connection))
+    }
+
+    fn plain(&self, stream: TcpStream) -> Result<Connection, Failure> {
+        let local = stream.local_addr().map_err(|error| Failure::io(&error))?;
+        Ok(Connection::stream(local, self.address, stream))
+    }
+
+    async fn secured(
+        &self,
+        tls: &TlsSetup,
+        stream: TcpStream,
+    ) -> Result<(Connection, Found), Failure> {
+        let local = stream.local_addr().map_err(|error| Failure::io(&error))?;
+        let (stream, expires) = secure(tls, self.log.uri.host(), stream).await?;
+        let connection = Connection::stream(local, self.address, stream);
+        Ok((connection, Found::Certificate { expires }))
+    }
+
+    /// What secures the connection; `None` if nothing does.
+    fn tls(&self) -> Option<&TlsSetup> {
+        self.tls.filter(|_| self.log.uri.is_tls())
+    }
+
+    fn session(&self, connection: Connection) -> Session {
+        Session::new(connection, self.patience())
+    }
+
+    /// Asks for a relay over a connection of its own, as a part of another step.
+    pub(crate) async fn allocate_another(&self) -> Result<(Lent, Found), Failure> {
+        self.allocate(self.connect_again().await?).await
+    }
+
+    async fn allocate(&self, session: Session) -> Result<(Lent, Found), Failure> {
+        allocate(session, self.server.username(), self.server.password()).await
+    }
+
+    fn is_udp(&self) -> bool {
+        self.log.uri.transport() == IceTransport::Udp
+    }
+
+    /// A request is given up a little before its step is, so that the step can say what came instead.
+    fn patience(&self) -> Duration {
+        self.log.limit() * 9 / 10
+    }
+}

@@ -1,0 +1,242 @@
+//! Why a step failed.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use thiserror::Error;
+
+/// How much is kept of a text that somebody else wrote.
+const MAX_TEXT_CHARS: usize = 120;
+
+/// Why a step failed. Holds no secret.
+///
+/// What it means for the set-up, and what to change, is said by [`diagnose`](crate::diagnose).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The name has no address.
+    #[error("the name has no address ({0})")]
+    NoAddress(Text),
+    /// Nobody listens at the port.
+    #[error("the connection was refused")]
+    Refused,
+    /// This machine has no way to the address.
+    #[error("this machine has no route to the address")]
+    NoRoute,
+    /// Nothing came back.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The server closed the connection instead of answering.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The operating system reports something else.
+    #[error("{0}")]
+    Io(Text),
+    /// The certificate is not accepted.
+    #[error("{0}")]
+    Certificate(#[from] CertificateFault),
+    /// TLS fails, and not for the certificate.
+    #[error("no TLS: {0}")]
+    Tls(Text),
+    /// Something answers, and it is not a STUN or TURN server.
+    #[error("{0}")]
+    NotStun(Stranger),
+    /// The server answers a STUN error.
+    #[error("{code} {reason}")]
+    Refusal {
+        /// The error code of RFC 8489 or RFC 8656.
+        code: u16,
+        /// The server's own words.
+        reason: Text,
+    },
+    /// The server sends us to another one (300 Try Alternate). The probe follows that once.
+    #[error("300 Try Alternate: {}", .0.map_or("nowhere".to_owned(), |to| to.to_string()))]
+    Redirected(Option<SocketAddr>),
+    /// The server's answer was not made by somebody who knows the password.
+    #[error("the answer is not signed with the password")]
+    BadSignature,
+    /// The answer lacks what it has to have.
+    #[error("the answer lacks {0}")]
+    Incomplete(&'static str),
+    /// The server sent far more than it was asked for.
+    #[error("the server sends without end")]
+    Flooded,
+    /// The data did not arrive.
+    #[error("the data was lost on the way {0}")]
+    Lost(Leg),
+    /// The credentials do not fit into a STUN message.
+    #[error("the username or the password does not fit into a STUN message")]
+    Unsendable,
+}
+
+impl Failure {
+    /// Whether the TURN server does not accept the username and the password: 401, or 441 (Wrong
+    /// Credentials). Some servers, webrtc-rs's for one, answer 400 instead.
+    pub fn is_rejection(&self) -> bool {
+        matches!(self, Self::Refusal { code: 400 | 401 | 441, .. })
+    }
+
+    pub(crate) fn io(error: &io::Error) -> Self {
+        use io::ErrorKind::{
+            AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset,
+            HostUnreachable, NetworkUnreachable, TimedOut, UnexpectedEof,
+        };
+        match error.kind() {
+            ConnectionRefused => Self::Refused,
+            NetworkUnreachable | HostUnreachable | AddrNotAvailable => Self::NoRoute,
+            ConnectionReset | ConnectionAborted | UnexpectedEof => Self::Closed,
+            TimedOut => Self::Timeout(Duration::ZERO),
+            _ => Self::Io(Text::new(&error.to_string())),
+        }
+    }
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// It has expired.
+    #[error("the certificate has expired")]
+    Expired {
+        /// When.
+        at: SystemTime,
+    },
+    /// It is not valid yet.
+    #[error("the certificate is not valid yet")]
+    NotYetValid {
+        /// From when on it is.
+        from: SystemTime,
+    },
+    /// It is for other names.
+    #[error("the certificate is for {}", if .names.is_empty() { "no name" } else { "another name" })]
+    WrongName {
+        /// The names that it is for, the first few.
+        names: Vec<Text>,
+    },
+    /// It signs itself.
+    #[error("the certificate is signed by nobody but itself")]
+    SelfSigned,
+    /// Its issuer is not trusted here.
+    #[error("nobody here trusts the certificate's issuer")]
+    UnknownIssuer {
+        /// The issuer's name.
+        issuer: Text,
+    },
+    /// The server did not send the certificates between its own and one that is trusted.
+    #[error("the server does not send its certificate's chain")]
+    IncompleteChain {
+        /// Whose certificate is missing.
+        issuer: Text,
+    },
+    /// Its issuer has revoked it.
+    #[error("the certificate has been revoked")]
+    Revoked,
+    /// Anything else.
+    #[error("the certificate is not accepted ({0})")]
+    Other(Text),
+}
+
+/// What answers where a TURN server should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Stranger {
+    /// It speaks HTTP.
+    #[error("a web server answers, not a TURN server")]
+    Http,
+    /// It speaks TLS, and was not spoken to by TLS.
+    #[error("a TLS server answers where plain TURN was expected")]
+    Tls,
+    /// It speaks something else.
+    #[error("something answers that is not a TURN server")]
+    Unknown,
+}
+
+/// The way between the two ends of a relayed connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// From the end that sends first.
+    There,
+    /// Back to it.
+    Back,
+}
+
+impl fmt::Display for Leg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::There => "there",
+            Self::Back => "back",
+        })
+    }
+}
+
+/// A text that somebody else wrote: cut, and without control characters, so that it cannot forge a line
+/// or reprogram a terminal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Text(String);
+
+impl Text {
+    /// Takes what is harmless of a text.
+    pub fn new(text: &str) -> Self {
+        let harmless = text.chars().map(|char| if is_harmless(char) { char } else { '\u{fffd}' });
+        let mut kept: String = harmless.take(MAX_TEXT_CHARS).collect();
+        if text.chars().nth(MAX_TEXT_CHARS).is_some() {
+            kept.push('…');
+        }
+        Self(kept)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Neither a control character nor one that turns the direction of writing.
+fn is_harmless(char: char) -> bool {
+    !char.is_control()
+        && !matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_forges_no_line_and_moves_no_cursor() {
+        let text = Text::new("no\r\n\u{1b}[31mforged\u{202e}");
+        assert_eq!(text.as_str(), "no\u{fffd}\u{fffd}\u{fffd}[31mforged\u{fffd}");
+    }
+
+    #[test]
+    fn the_codes_that_say_no_to_the_credentials() {
+        let refusal = |code| Failure::Refusal { code, reason: Text::new("") };
+        let rejections = (300..700).filter(|code| refusal(*code).is_rejection());
+        assert_eq!(rejections.collect::<Vec<_>>(), [400, 401, 441]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_short_and_harmless(text in any::<String>()) {
+            let kept = Text::new(&text);
+            prop_assert!(kept.as_str().chars().all(is_harmless));
+            prop_assert!(kept.as_str().chars().count() <= MAX_TEXT_CHARS + 1);
+        }
+    }
+}

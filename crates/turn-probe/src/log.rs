@@ -1,0 +1,90 @@
+//! Where steps are noted as they end.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use matrix_sdk_turn::IceUri;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    failure::Failure,
+    step::{Found, Outcome, Skipped, Step, StepKind},
+};
+
+/// Notes the steps of one URI, or of one of its addresses.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) uri: IceUri,
+    pub(crate) address: Option<SocketAddr>,
+    steps: mpsc::Sender<Step>,
+    started: Instant,
+    limit: Duration,
+}
+
+impl Log {
+    pub(crate) fn new(
+        uri: IceUri,
+        steps: mpsc::Sender<Step>,
+        started: Instant,
+        limit: Duration,
+    ) -> Self {
+        Self { uri, address: None, steps, started, limit }
+    }
+
+    /// Notes nothing.
+    pub(crate) fn silent(uri: IceUri, limit: Duration) -> Self {
+        let (nobody_listens, _) = mpsc::channel(1);
+        Self::new(uri, nobody_listens, Instant::now(), limit)
+    }
+
+    /// The same, of one address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { address: Some(address), ..self.clone() }
+    }
+
+    /// How long a step may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Takes a step, notes what came of it, and returns what it made.
+    pub(crate) async fn step<T>(
+        &self,
+        kind: StepKind,
+        work: impl Future<Output = Result<(T, Found), Failure>>,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        let outcome = timeout(self.limit, work).await;
+        let took = began.elapsed();
+        match outcome.unwrap_or(Err(Failure::Timeout(self.limit))) {
+            Ok((made, found)) => {
+                self.note(kind, found, began, took).await;
+                Ok(made)
+            }
+            Err(failure) => {
+                self.note(kind, failure.clone(), began, took).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Notes what is not tried.
+    pub(crate) async fn skip(&self, kind: StepKind, why: Skipped) {
+        self.note(kind, why, Instant::now(), Duration::ZERO).await;
+    }
+
+    async fn note(
+        &self,
+        kind: StepKind,
+        outcome: impl Into<Outcome>,
+        began: Instant,
+        took: Duration,
+    ) {
+        let began = began.saturating_duration_since(self.started);
+        let step = Step { began, took, ..Step::new(self.uri.clone(), self.address, kind, outcome) };
+        // Fails only once nobody listens any more, and then this is about to be dropped.
+        let _ = self.steps.send(step).await;
+    }
+}

@@ -1,0 +1,54 @@
+//! How a probe is set up.
+
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+
+/// How long a step may take. Browsers give up an Allocate request after about 9 s; a server that takes
+/// longer than this is of no use to a call that rings.
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many URIs are tried at a time. Each takes two relays, and Synapse's documentation suggests a
+/// `user-quota` of 12.
+const AT_ONCE: usize = 4;
+
+/// How a probe is set up: see [`probe`](crate::probe).
+#[derive(Clone, Debug)]
+pub struct ProbeOptions {
+    pub(crate) step_timeout: Duration,
+    pub(crate) at_once: usize,
+    pub(crate) extra_roots: Vec<CertificateDer<'static>>,
+}
+
+impl Default for ProbeOptions {
+    fn default() -> Self {
+        Self { step_timeout: STEP_TIMEOUT, at_once: AT_ONCE, extra_roots: Vec::new() }
+    }
+}
+
+impl ProbeOptions {
+    /// Five seconds for each step, four URIs at a time, and the certificates that the platform trusts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long each step may take; at least 100 ms.
+    #[must_use]
+    pub fn step_timeout(self, limit: Duration) -> Self {
+        Self { step_timeout: limit.max(Duration::from_millis(100)), ..self }
+    }
+
+    /// How many URIs are tried at a time; at least one. The addresses of one URI are tried one after the
+    /// other.
+    #[must_use]
+    pub fn at_once(self, uris: usize) -> Self {
+        Self { at_once: uris.max(1), ..self }
+    }
+
+    /// Certificates of authorities that are trusted beside the platform's. (On Android, which has no
+    /// way to trust more, they are ignored.)
+    #[must_use]
+    pub fn extra_roots(self, roots: Vec<CertificateDer<'static>>) -> Self {
+        Self { extra_roots: roots, ..self }
+    }
+}

@@ -1,0 +1,108 @@
+//! Servers that do what coturn cannot be made to do. None of them may hold the probe up, make it grow or
+//! make it panic.
+
+mod redirections;
+mod secrets;
+mod server;
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use matrix_sdk_turn::TurnServer;
+use turn_probe::{Failure, ProbeOptions, Step, StepKind, Stranger, probe};
+
+use crate::server::{Respond, tcp, udp};
+
+/// Short, since some servers use all of it.
+const STEP_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a probe may take whose first step fails: that step, and what a busy machine adds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn probe_at(uri: &str) -> Vec<Step> {
+    let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
+    let steps = probe(&server, ProbeOptions::new().step_timeout(STEP_TIMEOUT)).collect::<Vec<_>>();
+    tokio::time::timeout(PATIENCE, steps).await.expect("the probe ends by itself")
+}
+
+pub(crate) fn failure_of(steps: &[Step], kind: StepKind) -> Option<Failure> {
+    steps.iter().find(|step| step.kind == kind)?.failure().cloned()
+}
+
+#[tokio::test]
+async fn garbage_by_udp_is_told_from_silence() {
+    let garbage = udp(Respond::with(|_| vec![b"\xff\xff not STUN at all".to_vec()])).await;
+    let steps = probe_at(&format!("turn:{}", garbage.address)).await;
+    let binding = failure_of(&steps, StepKind::Binding);
+    assert_eq!(binding, Some(Failure::NotStun(Stranger::Unknown)));
+
+    let silence = udp(Respond::with(|_| vec![])).await;
+    let steps = probe_at(&format!("turn:{}", silence.address)).await;
+    let binding = failure_of(&steps, StepKind::Binding);
+    assert!(matches!(binding, Some(Failure::Timeout(_))), "{binding:?}");
+}
+
+#[tokio::test]
+async fn half_a_message_and_no_more_is_waited_for_no_longer_than_a_step() {
+    // The header says that 64 bytes follow.
+    let half = tcp(b"\x01\x01\x00\x40\x21\x12\xa4\x42half".to_vec(), 1).await;
+    let started = Instant::now();
+    let steps = probe_at(&format!("turn:{}?transport=tcp", half.address)).await;
+    let binding = failure_of(&steps, StepKind::Binding);
+    assert!(matches!(binding, Some(Failure::Timeout(_))), "{binding:?}");
+    assert!(started.elapsed() >= STEP_TIMEOUT / 2, "it was not waited for");
+}
+
+#[tokio::test]
+async fn a_web_server_is_told_by_its_first_words() {
+    let web = tcp(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), 1).await;
+    let steps = probe_at(&format!("turn:{}?transport=tcp", web.address)).await;
+    let binding = failure_of(&steps, StepKind::Binding);
+    assert_eq!(binding, Some(Failure::NotStun(Stranger::Http)));
+}
+
+#[tokio::test]
+async fn plain_tcp_where_tls_should_be_is_no_tls() {
+    let plain = tcp(b"SSH-2.0-OpenSSH\r\n".to_vec(), 1).await;
+    let steps = probe_at(&format!("turns:{}", plain.address)).await;
+    let tls = failure_of(&steps, StepKind::Tls);
+    assert!(matches!(tls, Some(Failure::Tls(_) | Failure::Closed)), "{tls:?}");
+}
+
+#[tokio::test]
+async fn a_flood_of_datagrams_ends_the_step() {
+    let flood =
+        udp(Respond::with(|_| vec![b"\x00\x11\x00\x00\x21\x12\xa4\x42transaction!".to_vec(); 600]))
+            .await;
+    let steps = probe_at(&format!("turn:{}", flood.address)).await;
+    let binding = failure_of(&steps, StepKind::Binding);
+    assert_eq!(binding, Some(Failure::Flooded));
+}
+
+#[tokio::test]
+async fn a_flood_of_bytes_ends_the_step() {
+    for (bytes, many) in [(vec![0; 65_536], 1000), (vec![0x40, 0, 0xff, 0xff], 1_000_000)] {
+        let flood = tcp(bytes, many).await;
+        let steps = probe_at(&format!("turn:{}?transport=tcp", flood.address)).await;
+        let binding = failure_of(&steps, StepKind::Binding);
+        let ends =
+            matches!(binding, Some(Failure::NotStun(_) | Failure::Flooded | Failure::Closed));
+        assert!(ends, "{binding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_another_nonce_each_time_is_asked_three_times() {
+    let server = udp(Respond::unauthorized("another each time")).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert!(matches!(allocate, Some(Failure::Refusal { code: 401, .. })), "{allocate:?}");
+    assert_eq!(server.requests_other_than_binding(), 3);
+}
+
+#[tokio::test]
+async fn a_success_that_is_not_signed_is_none() {
+    let server = udp(Respond::unsigned_success()).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::BadSignature));
+}

@@ -1,0 +1,84 @@
+//! What a homeserver and a TURN server have to agree on, with Synapse and coturn.
+
+use std::ffi::OsString;
+
+use super::note;
+use crate::{
+    account::PASSWORD,
+    parts::{AnyCoturn, Visit, free_port},
+    stage::{SECRET, Stage},
+};
+
+pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
+    stage: &mut Stage,
+) -> anyhow::Result<()> {
+    let right = visit(stage, "right", &[]).await?;
+    right.ensure(0, &["Everything relays: 2 of 2 ways.", "There is no turns: URI"])?;
+
+    clock_an_hour_off(stage).await?;
+
+    stage.coturn.restart_with("a-secret-that-synapse-does-not-know").await?;
+    let wrong = visit(stage, "wrong secret", &[]).await?;
+    wrong.ensure(
+        2,
+        &[
+            "Nothing relays: 0 of 2 ways.",
+            "The TURN server rejects the credentials, although they are valid for another 29 \
+             minutes, and the homeserver's clock agrees with this machine's.",
+            "Give `turn_shared_secret` in homeserver.yaml and `static-auth-secret` in \
+             turnserver.conf the same value",
+        ],
+    )
+}
+
+/// The TURN server's clock and the doctor's are an hour ahead of Synapse's.
+async fn clock_an_hour_off(stage: &mut Stage) -> anyhow::Result<()> {
+    let an_hour_ahead = ["faketime", "-f", "+1h"].map(OsString::from);
+    let port = free_port()?;
+    let settings = [
+        format!("listening-port={port}"),
+        "listening-ip=127.0.0.1".to_owned(),
+        "relay-ip=127.0.0.1".to_owned(),
+        "allow-loopback-peers".to_owned(),
+        format!("static-auth-secret={SECRET}"),
+    ];
+    let directory = stage.directory.join("ahead");
+    let coturn =
+        AnyCoturn::start(stage.environment(), &directory, &an_hour_ahead, &settings).await?;
+    stage.hand_out(&[super::udp("127.0.0.1", port)], super::super::HALF_AN_HOUR).await?;
+    let behind = visit(stage, "clock an hour off", &an_hour_ahead).await;
+    coturn.stop().await?;
+    behind?.ensure(
+        2,
+        &[
+            "Nothing relays: 0 of 1 way.",
+            "The homeserver's clock is 1 hour behind this machine's, so the TURN server rejects its \
+             credentials as expired.",
+            "Have the clocks of all machines set by NTP",
+        ],
+    )?;
+    let uris = stage.coturn.uris().to_vec();
+    stage.hand_out(&uris, super::super::HALF_AN_HOUR).await
+}
+
+pub(crate) async fn the_doctor_says_that_there_is_no_turn_server(
+    stage: &mut Stage,
+) -> anyhow::Result<()> {
+    visit(stage, "no TURN server", &[]).await?.ensure(
+        2,
+        &[
+            "Nothing relays: there is no TURN server to try.",
+            "The homeserver hands out no TURN server",
+            "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml",
+        ],
+    )
+}
+
+/// Has the doctor log in to Synapse as Alice.
+async fn visit(stage: &mut Stage, name: &str, prefix: &[OsString]) -> anyhow::Result<Visit> {
+    let homeserver = stage.synapse.url();
+    let flags = ["--homeserver", &homeserver, "--user", "alice"];
+    let visit = Visit::pay(prefix, &flags, PASSWORD).await?;
+    note(stage, name, &visit)?;
+    Ok(visit)
+}
