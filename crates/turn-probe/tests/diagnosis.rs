@@ -1,5 +1,7 @@
 //! From steps to findings, and every sentence that may come of it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     net::SocketAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},

@@ -1,6 +1,8 @@
 //! Servers that do what coturn cannot be made to do. None of them may hold the probe up, make it grow or
 //! make it panic.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod redirections;
 mod secrets;
 mod server;

@@ -18,17 +18,18 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// Runs it with `prefix` before the command, and a password in its environment.
+    /// Runs it with `prefix` before the command, and a password or an access token in its environment.
     pub(crate) async fn pay(
         prefix: &[OsString],
         arguments: &[&str],
-        password: &str,
+        secret: &str,
     ) -> anyhow::Result<Self> {
         let doctor = program()?.into_os_string();
         let mut words = prefix.iter().cloned().chain([doctor]);
         let first = words.next().context("there is a command")?;
         let mut command = Command::new(first);
-        command.args(words).args(arguments).env("TURN_DOCTOR_PASSWORD", password);
+        command.args(words).args(arguments).env("TURN_DOCTOR_PASSWORD", secret);
+        command.env("TURN_DOCTOR_ACCESS_TOKEN", secret);
         command.stdin(Stdio::null()).kill_on_drop(true);
         let output = timeout(VISIT_TIMEOUT, command.output())
             .await

@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use anyhow::{Context, ensure};
+
 use super::note;
 use crate::{
     account::PASSWORD,
@@ -14,6 +16,9 @@ pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
 ) -> anyhow::Result<()> {
     let right = visit(stage, "right", &[]).await?;
     right.ensure(0, &["Everything relays: 2 of 2 ways.", "There is no turns: URI"])?;
+
+    with_an_access_token(stage).await?;
+    ensure_no_device_is_left(stage).await?;
 
     clock_an_hour_off(stage).await?;
 
@@ -29,6 +34,22 @@ pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
              turnserver.conf the same value",
         ],
     )
+}
+
+/// The doctor takes the place of a client of Alice's, which stays logged in.
+async fn with_an_access_token(stage: &mut Stage) -> anyhow::Result<()> {
+    let token = stage.alice.client.access_token().context("Alice is logged in")?;
+    let flags = ["--homeserver", &stage.synapse.url()];
+    let visit = Visit::pay(&[], &flags, &token).await?;
+    note(stage, "with an access token", &visit)?;
+    visit.ensure(0, &["Everything relays: 2 of 2 ways."])
+}
+
+/// The doctor logged in with Alice's password, and out again.
+async fn ensure_no_device_is_left(stage: &Stage) -> anyhow::Result<()> {
+    let devices = stage.alice.client.devices().await?.devices;
+    ensure!(devices.len() == 1, "Alice has {} devices", devices.len());
+    Ok(())
 }
 
 /// The TURN server's clock and the doctor's are an hour ahead of Synapse's.
