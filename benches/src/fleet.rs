@@ -1,19 +1,16 @@
 //! A million clients that started in the same second, and what their homeserver sees of it.
 
-use std::{
-    thread,
-    time::{Duration, Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
 
 use matrix_sdk_turn::{
     Answer, RefreshPolicy, Timestamp, TurnServer, Unavailable, UnavailableReason,
     schedule::{Rng, Schedule},
 };
 
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, of_all};
 
 /// How long an answer takes. It is not 0, so that no answer arrives at the moment of its request.
-const LATENCY: Duration = Duration::from_millis(100);
+pub(crate) const LATENCY: Duration = Duration::from_millis(100);
 
 /// The share of the TTL that passes at least before a refresh that keeps its slot.
 const EARLIEST_SLOT: f64 = 0.7 - 2.0 / 3.0;
@@ -39,34 +36,16 @@ impl Fleet {
     /// Plays all clients, each on its own, on all cores. Returns how many requests were sent in
     /// each second.
     pub fn requests_per_second(&self) -> Vec<u32> {
-        self.histogram(|fleet, seed, sent| fleet.play_real(seed, sent))
+        self.of_all(|seed, sent| self.play_real(seed, sent))
     }
 
     /// The same with a restated schedule instead of the real one, to compare variants of it.
     pub fn requests_per_second_restated(&self, restated: Restated) -> Vec<u32> {
-        self.histogram(move |fleet, seed, sent| fleet.play_restated(seed, restated, sent))
+        self.of_all(|seed, sent| self.play_restated(seed, restated, sent))
     }
 
-    fn histogram(&self, play: impl Fn(&Self, u64, &mut Histogram) + Sync) -> Vec<u32> {
-        let seconds = self.length.as_secs() as usize;
-        let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
-        let count = |nth: u32| {
-            let mut histogram = Histogram::new(seconds);
-            for seed in (nth..self.clients).step_by(threads as usize) {
-                play(self, u64::from(seed), &mut histogram);
-            }
-            histogram.into_seconds()
-        };
-        thread::scope(|scope| {
-            let count = &count;
-            let workers: Vec<_> = (0..threads).map(|nth| scope.spawn(move || count(nth))).collect();
-            let mut sum = vec![0; seconds];
-            for worker in workers {
-                let part = worker.join().unwrap_or_else(|why| std::panic::resume_unwind(why));
-                sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            }
-            sum
-        })
+    fn of_all(&self, play: impl Fn(u64, &mut Histogram) + Sync) -> Vec<u32> {
+        of_all(self.clients, self.length.as_secs() as usize, play)
     }
 
     /// The real schedule of one client. Wake-ups at which nothing is due are skipped: they change

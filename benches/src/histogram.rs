@@ -1,5 +1,7 @@
 //! Counts by the second, fast.
 
+use std::{panic, thread};
+
 /// So many seconds are counted together: their counters fit into a processor's nearest cache.
 const STRETCH: usize = 1 << 12;
 
@@ -48,6 +50,33 @@ impl Histogram {
         (0..self.gathered.len()).for_each(|stretch| self.flush(stretch));
         self.seconds
     }
+}
+
+/// Plays so many clients, each on its own, on all cores: `play` is given the number of each, and what
+/// counts its requests in the first `seconds` seconds.
+pub(crate) fn of_all(
+    clients: u32,
+    seconds: usize,
+    play: impl Fn(u64, &mut Histogram) + Sync,
+) -> Vec<u32> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+    let count = |nth: u32| {
+        let mut histogram = Histogram::new(seconds);
+        for client in (nth..clients).step_by(threads as usize) {
+            play(u64::from(client), &mut histogram);
+        }
+        histogram.into_seconds()
+    };
+    thread::scope(|scope| {
+        let count = &count;
+        let workers: Vec<_> = (0..threads).map(|nth| scope.spawn(move || count(nth))).collect();
+        let mut sum = vec![0; seconds];
+        for worker in workers {
+            let part = worker.join().unwrap_or_else(|why| panic::resume_unwind(why));
+            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+        sum
+    })
 }
 
 #[cfg(test)]

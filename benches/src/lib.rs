@@ -4,7 +4,8 @@
 //!   rules;
 //! - [`peers`]: the refresh policies of three other clients, restated;
 //! - [`freshness`]: how long a client is without valid credentials, and what that costs;
-//! - [`fleet`]: a million clients that started in the same second.
+//! - [`fleet`]: a million clients that started in the same second;
+//! - [`phones`]: a million phones whose app is started many times a day.
 //!
 //! The programs in `bin/` print what these measure; `docs/freshness.md` keeps what they printed.
 
@@ -12,6 +13,7 @@ pub mod fleet;
 pub mod freshness;
 pub mod histogram;
 pub mod peers;
+pub mod phones;
 pub mod plot;
 pub mod simulator;
 pub mod table;

@@ -134,7 +134,7 @@ impl<P: Policy> Peer<P> {
     }
 }
 
-impl<P: Policy> Client for Peer<P> {
+impl<P: Policy + Default> Client for Peer<P> {
     fn subscribe(&mut self, _now: Timestamp) {
         self.subscribed = true;
     }
@@ -187,6 +187,10 @@ impl<P: Policy> Client for Peer<P> {
             _ => None,
         }
     }
+
+    fn restart(&mut self) {
+        *self = Self::new(P::default());
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +200,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn steady(policy: impl Policy, ttl: Duration) -> Meter {
+    fn steady(policy: impl Policy + Default, ttl: Duration) -> Meter {
         let mut meter = Meter::new(24 * HOUR);
         run(&Script::healthy(1, ttl, 48 * HOUR), Peer::new(policy), &mut meter).unwrap();
         meter

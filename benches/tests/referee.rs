@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use benches::simulator::{
-    Client, Event, Ours, Outage, Phase, Referee, Reply, ReplyKind, Script, run,
+    Client, Event, Ours, Outage, Persistence, Phase, Referee, Reply, ReplyKind, Script, WallShift,
+    run,
 };
-use matrix_sdk_turn::{Timestamp, TurnServer, TurnState};
+use matrix_sdk_turn::{Timestamp, TurnServer, TurnState, schedule::Saved};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -31,6 +32,20 @@ enum Fault {
     SetsNoTimer,
     SetsNoTimerWhileInFlight,
     SetsTimersTo(Duration),
+    SavesNothing,
+    /// It saves what a TURN server rejected.
+    SavesRejected,
+    IgnoresSaved,
+    /// It sends one more request once it was restored.
+    AsksAgainAfterRestart,
+    /// It takes what was saved for this much younger, or older, than it is.
+    RestoresAs(Age),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Younger(Duration),
+    Older(Duration),
 }
 
 /// The real schedule with a fault.
@@ -40,6 +55,8 @@ struct Faulty {
     in_flight: bool,
     answered: Option<Timestamp>,
     published: Option<TurnState>,
+    saved: Option<Saved>,
+    is_restored: bool,
 }
 
 impl Client for Faulty {
@@ -72,6 +89,7 @@ impl Client for Faulty {
             reply.kind = kind;
         }
         self.ours.answered(now, reply);
+        self.saved = self.ours.saved();
     }
 
     fn take_update(&mut self, now: Timestamp) -> Option<TurnState> {
@@ -97,6 +115,7 @@ impl Client for Faulty {
         let since_answer = self.answered.map(|answered| now.monotonic - answered.monotonic);
         let begins = match self.fault {
             Fault::AsksWhileInFlight if self.in_flight => true,
+            Fault::AsksAgainAfterRestart if self.is_restored => !self.in_flight,
             Fault::AsksAgainAfter(delay) if since_answer >= Some(delay) => !self.in_flight,
             _ => self.ours.begin_request(now),
         };
@@ -117,12 +136,47 @@ impl Client for Faulty {
             _ => timer,
         }
     }
+
+    fn restart(&mut self) {
+        self.ours.restart();
+        (self.in_flight, self.answered, self.published, self.saved) = (false, None, None, None);
+    }
+
+    fn saved(&self) -> Option<Saved> {
+        match self.fault {
+            Fault::SavesNothing => None,
+            Fault::SavesRejected => self.saved.clone(),
+            _ => self.ours.saved(),
+        }
+    }
+
+    fn restored(&mut self, now: Timestamp, saved: &Saved) -> bool {
+        let mut saved = saved.clone();
+        match self.fault {
+            Fault::IgnoresSaved => return false,
+            Fault::RestoresAs(Age::Younger(span)) => saved.asked += span,
+            Fault::RestoresAs(Age::Older(span)) => saved.asked -= span,
+            _ => {}
+        }
+        let is_restored = self.ours.restored(now, &saved);
+        self.in_flight &= !is_restored;
+        self.is_restored = is_restored;
+        is_restored
+    }
 }
 
 /// The rule that the referee says was broken.
 fn breach(fault: Fault, script: &Script) -> String {
     let ours = Ours::new(script.seed);
-    let client = Faulty { ours, fault, in_flight: false, answered: None, published: None };
+    let client = Faulty {
+        ours,
+        fault,
+        in_flight: false,
+        answered: None,
+        published: None,
+        saved: None,
+        is_restored: false,
+    };
     run(script, client, Referee::new(script)).expect_err("the referee noticed nothing")
 }
 
@@ -273,6 +327,63 @@ fn s11_a_request_while_nobody_subscribes() {
 fn s12_an_update_that_says_what_is_known() {
     let breach = breach(Fault::RepeatsUpdates, &healthy(HOUR));
     assert_eq!(breach, "S12: woken for what was known before");
+}
+
+/// A process that is handed credentials, and after five minutes another one, with these events before
+/// somebody subscribes to it.
+fn restarted(ttl: Duration, events: &[Event]) -> Script {
+    let mut script = with(Event::Restart);
+    script.phases[0].ttl = ttl;
+    script.persistence = Persistence::Reliable;
+    let meanwhile = events.iter().chain([&Event::Subscribe]);
+    script.events.extend(meanwhile.map(|event| (5 * MINUTE, *event)));
+    script
+}
+
+#[test]
+fn s14_what_is_worth_keeping_and_is_not_kept() {
+    let script = restarted(HOUR, &[]);
+    let breach = |fault| breach(fault, &script);
+    assert_eq!(breach(Fault::SavesNothing), "S14: what is worth keeping is not saved");
+    let asked = breach(Fault::IgnoresSaved);
+    assert_eq!(asked, "S14: after a restart: S3: a refresh earlier than it may be due");
+}
+
+#[test]
+fn s14_what_is_kept_and_was_rejected() {
+    let mut script = restarted(HOUR, &[]);
+    script.events.insert(1, (MINUTE, Event::RejectCurrent));
+    let breach = breach(Fault::SavesRejected, &script);
+    assert_eq!(breach, "S14: what is worth nothing any more is still saved");
+}
+
+#[test]
+fn s14_what_has_expired_or_comes_from_the_future_and_is_served() {
+    let served = "S14: saved credentials are served that have expired, or come from the future";
+    let younger = Fault::RestoresAs(Age::Younger(HOUR));
+    let expired = restarted(HOUR, &[Event::Sleep(HOUR)]);
+    assert_eq!(breach(younger, &expired), served);
+    let older = Fault::RestoresAs(Age::Older(HOUR));
+    let future = restarted(2 * HOUR, &[Event::SetWall(WallShift::Back(HOUR / 2))]);
+    assert_eq!(breach(older, &future), served);
+}
+
+#[test]
+fn s14_a_life_that_begins_anew_with_the_process() {
+    let younger = Fault::RestoresAs(Age::Younger(4 * MINUTE));
+    let breach = breach(younger, &restarted(HOUR, &[]));
+    assert_eq!(breach, "S14: what is saved is not what is held");
+}
+
+#[test]
+fn s14_a_floor_that_ends_with_the_process() {
+    let mut script = restarted(HOUR, &[]);
+    // The process ends soon after the answer.
+    for (at, _) in &mut script.events[1..] {
+        *at = 2 * SECOND;
+    }
+    let breach = breach(Fault::AsksAgainAfterRestart, &script);
+    assert_eq!(breach, "S14: after a restart: S3: a request within 10 s of a success");
 }
 
 #[test]

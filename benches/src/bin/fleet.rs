@@ -1,4 +1,5 @@
-//! Prints what a homeserver sees of a million clients that started in the same second.
+//! Prints what a homeserver sees of a million clients that started in the same second, and of a million
+//! phones whose app is started many times a day.
 //!
 //! ```text
 //! cargo run -p benches --release --bin fleet -- --plot docs/fleet.svg
@@ -14,6 +15,7 @@ use std::{
 use anyhow::Context;
 use benches::{
     fleet::{AfterOutage, Fleet, Load, Restated, poisson_peak},
+    phones::Phones,
     plot,
     table::{Table, thousands},
 };
@@ -22,6 +24,8 @@ use clap::Parser;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// After so many days, phones that all began without credentials ask as they will for ever.
+const DAYS: u32 = 8;
 const OUTAGE: Duration = Duration::from_secs(20 * 60);
 
 /// Requests per second of a fleet of clients that started together.
@@ -66,6 +70,13 @@ fn main() -> anyhow::Result<()> {
 
     println!("Variants of the schedule, restated; TTL 1 h, 20 min of outage after 12 h, 1 day:\n");
     println!("{}", variants(clients));
+
+    let started = Instant::now();
+    let table = persisted(clients);
+    let took = started.elapsed().as_secs_f64();
+    println!("Phones whose app is started 20 times a day, for 2 to 8 min; TTL 24 h; day {DAYS};");
+    println!("simulated in {took:.1} s:\n");
+    println!("{table}");
 
     if let Some(path) = args.plot {
         plot::fleet(&path, &drawn).with_context(|| format!("cannot draw {}", path.display()))?;
@@ -119,6 +130,29 @@ fn per_cycle(fleet: &Fleet, seconds: &[u32]) -> Table {
             let settled = until + MINUTE.as_secs() as usize;
             row("the minute after".to_owned(), &seconds[until..settled]);
             row("from then on".to_owned(), &seconds[settled..]);
+        }
+    }
+    table
+}
+
+/// What the homeserver sees of phones on their last day, with and without credentials that outlive the
+/// app's process.
+fn persisted(clients: u32) -> Table {
+    let mut table =
+        Table::new(["started", "persisted", "requests a phone"].into_iter().chain(LOAD));
+    for (started, awake) in
+        [("at any time", (Duration::ZERO, DAY)), ("7:00..23:00", (7 * HOUR, 23 * HOUR))]
+    {
+        for persist in [false, true] {
+            // Without, one day is as the other.
+            let days = if persist { DAYS } else { 1 };
+            let phones = Phones { clients, ttl: DAY, days, starts: 20, awake, persist };
+            let seconds = phones.requests_per_second();
+            let last_day = &seconds[seconds.len() - DAY.as_secs() as usize..];
+            let requests: u64 = last_day.iter().map(|n| u64::from(*n)).sum();
+            let requests = format!("{:.2}", requests as f64 / f64::from(clients));
+            let labels = [started.to_owned(), if persist { "yes" } else { "no" }.to_owned()];
+            table.row(labels.into_iter().chain([requests]).chain(load(last_day)));
         }
     }
     table

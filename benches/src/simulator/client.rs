@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use fastrand::Rng;
-use matrix_sdk_turn::{RefreshPolicy, Timestamp, TurnServer, TurnState, schedule::Schedule};
+use matrix_sdk_turn::{
+    RefreshPolicy, Timestamp, TurnServer, TurnState,
+    schedule::{Saved, Schedule},
+};
 
 use super::homeserver::Reply;
 
@@ -27,20 +30,37 @@ pub trait Client {
     fn begin_request(&mut self, now: Timestamp) -> bool;
     /// What its timer is set to.
     fn next_wakeup(&self, now: Timestamp) -> Option<Instant>;
+    /// The process ends, and another begins in which nobody has subscribed yet.
+    fn restart(&mut self);
+
+    /// What is worth keeping beyond the process.
+    fn saved(&self) -> Option<Saved> {
+        None
+    }
+
+    /// An earlier process left this behind. Returns whether the request is not to be sent because of
+    /// it.
+    fn restored(&mut self, _now: Timestamp, _saved: &Saved) -> bool {
+        false
+    }
 }
 
 /// The real schedule.
 #[derive(Debug)]
 pub struct Ours {
     schedule: Schedule,
+    /// What the randomness of the next process comes from.
+    seeds: Rng,
     skips_idle_wakeups: bool,
 }
 
 impl Ours {
     /// With the default policy.
     pub fn new(seed: u64) -> Self {
-        let rng = Rng::with_seed(seed);
-        Self { schedule: Schedule::new(RefreshPolicy::default(), rng), skips_idle_wakeups: false }
+        let mut rng = Rng::with_seed(seed);
+        let seeds = rng.fork();
+        let schedule = Schedule::new(RefreshPolicy::default(), rng);
+        Self { schedule, seeds, skips_idle_wakeups: false }
     }
 
     /// The same, but it sleeps through the wake-ups at which nothing is due, as the fleet does.
@@ -87,5 +107,17 @@ impl Client for Ours {
             return self.schedule.next_due(now).map(|due| now.monotonic + due);
         }
         self.schedule.next_wakeup(now)
+    }
+
+    fn restart(&mut self) {
+        self.schedule = Schedule::new(RefreshPolicy::default(), self.seeds.fork());
+    }
+
+    fn saved(&self) -> Option<Saved> {
+        self.schedule.saved()
+    }
+
+    fn restored(&mut self, now: Timestamp, saved: &Saved) -> bool {
+        self.schedule.restored(now, saved).is_ok()
     }
 }

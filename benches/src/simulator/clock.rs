@@ -4,11 +4,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use matrix_sdk_turn::Timestamp;
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Virtual time. The true time only goes on; the monotonic clock stands still while the machine
-/// sleeps; the wall clock goes on, and may be set to anything at any time.
+/// sleeps, and starts over with the machine; the wall clock goes on, and may be set to anything at
+/// any time.
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualClock {
     elapsed: Duration,
+    booted: Instant,
     now: Timestamp,
 }
 
@@ -26,9 +30,10 @@ pub enum WallShift {
 impl VirtualClock {
     /// Starts at `wall` on the wall clock.
     pub fn new(wall: SystemTime) -> Self {
-        // Only differences count, so where the monotonic clock starts changes nothing.
-        let now = Timestamp { monotonic: Instant::now(), wall };
-        Self { elapsed: Duration::ZERO, now }
+        // Only differences count, so where the monotonic clock starts changes nothing. It starts far
+        // enough ahead for moments before the start to have a name, on every platform.
+        let booted = Instant::now() + CENTURY;
+        Self { elapsed: Duration::ZERO, booted, now: Timestamp { monotonic: booted, wall } }
     }
 
     /// What the machine's two clocks say.
@@ -51,6 +56,11 @@ impl VirtualClock {
     pub fn sleep(&mut self, span: Duration) {
         self.elapsed += span;
         self.now.wall += span;
+    }
+
+    /// The machine is started again: its monotonic clock knows nothing of what was before.
+    pub fn reboot(&mut self) {
+        self.now.monotonic = self.booted;
     }
 
     /// Somebody sets the wall clock.

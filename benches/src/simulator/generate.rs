@@ -9,6 +9,7 @@ use super::{
     homeserver::{Phase, ReplyKind},
     run::REQUEST_TIMEOUT,
     script::{Event, Outage, Script},
+    store::Persistence,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,12 +53,23 @@ fn one_outage(seed: u64, rng: &mut Rng) -> Script {
     };
     let recovered = Phase { from: begins + length, ..healthy.clone() };
     let latency = healthy.latency.1;
-    let script = Script::healthy(seed, ttl, begins + length + ttl + MINUTE);
-    Script {
-        phases: vec![healthy, outage, recovered],
-        outage: Some(Outage { length, latency }),
-        ..script
+    let mut script = Script::healthy(seed, ttl, begins + length + ttl + MINUTE);
+    script.phases = vec![healthy, outage, recovered];
+    script.outage = Some(Outage { length, latency });
+    if rng.bool() {
+        // What outlives the process bridges the outage as well as a process that goes on.
+        script.persistence = Persistence::Reliable;
+        for _ in 0..rng.usize(1..5) {
+            let at = begins + length.mul_f64(rng.f64());
+            script.events.extend([(at, restart(rng)), (at, Event::Subscribe)]);
+        }
+        script.events.sort_by_key(|(at, _)| *at);
     }
+    script
+}
+
+fn restart(rng: &mut Rng) -> Event {
+    if rng.u8(..4) == 0 { Event::Reboot } else { Event::Restart }
 }
 
 fn anything(seed: u64, rng: &mut Rng) -> Script {
@@ -74,6 +86,9 @@ fn anything(seed: u64, rng: &mut Rng) -> Script {
         let times = if rng.u8(..8) == 0 { rng.usize(2..20) } else { 1 };
         let gap = up_to(rng, 5 * SECOND);
         events.extend((0..times as u32).map(|n| (at + n * gap, event)));
+    }
+    for _ in 0..[0, 0, 1, 2, 10][rng.usize(..5)] {
+        interrupt(rng, length, &mut events);
     }
     if rng.u8(..4) > 0 {
         events.push((Duration::ZERO, Event::Subscribe));
@@ -99,7 +114,35 @@ fn anything(seed: u64, rng: &mut Rng) -> Script {
         0 => SystemTime::UNIX_EPOCH,
         _ => SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
     };
-    Script { seed, wall, phases, events, length, outage: None, ends_well }
+    let persistence = match rng.u8(..4) {
+        0 => Persistence::None,
+        1 => Persistence::Failing,
+        _ => Persistence::Reliable,
+    };
+    Script { seed, wall, phases, events, persistence, length, outage: None, ends_well }
+}
+
+/// A restart as it happens in life: soon after another event or not, for a moment or for long, and
+/// with a clock that is set meanwhile.
+fn interrupt(rng: &mut Rng, length: Duration, events: &mut Vec<(Duration, Event)>) {
+    let mut at = length.mul_f64(rng.f64());
+    if !events.is_empty() && rng.bool() {
+        at = events[rng.usize(..events.len())].0 + up_to(rng, MINUTE);
+    }
+    events.push((at, restart(rng)));
+    if rng.bool() {
+        events.push((at, Event::Sleep(up_to(rng, DAY))));
+    }
+    if rng.u8(..4) == 0 {
+        events.push((at, Event::SetWall(wall_shift(rng))));
+    }
+    at += up_to(rng, MINUTE);
+    events.push((at, Event::Subscribe));
+    match rng.u8(..6) {
+        0 | 1 => events.push((at + up_to(rng, 20 * SECOND), Event::Refresh)),
+        2 => events.push((at + up_to(rng, 20 * SECOND), Event::RejectCurrent)),
+        _ => {}
+    }
 }
 
 fn phase(rng: &mut Rng, length: Duration) -> Phase {
@@ -145,12 +188,16 @@ fn event(rng: &mut Rng) -> Event {
         10..12 => Event::RejectCurrent,
         12 => Event::RejectOthers,
         13 => Event::Sleep(up_to(rng, DAY)),
-        _ => Event::SetWall(match rng.u8(..6) {
-            0 => WallShift::Epoch,
-            1 => WallShift::Back(YEAR),
-            2 => WallShift::Forward(YEAR),
-            3 | 4 => WallShift::Forward(up_to(rng, HOUR)),
-            _ => WallShift::Back(up_to(rng, HOUR)),
-        }),
+        _ => Event::SetWall(wall_shift(rng)),
+    }
+}
+
+fn wall_shift(rng: &mut Rng) -> WallShift {
+    match rng.u8(..6) {
+        0 => WallShift::Epoch,
+        1 => WallShift::Back(YEAR),
+        2 => WallShift::Forward(YEAR),
+        3 | 4 => WallShift::Forward(up_to(rng, HOUR)),
+        _ => WallShift::Back(up_to(rng, HOUR)),
     }
 }

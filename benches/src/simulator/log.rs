@@ -32,6 +32,17 @@ impl Observer for Log {
                 }
                 (kind, _) => format!("  answer: {kind:?}"),
             },
+            Note::Loaded(saved) => format!(
+                "  loaded: {}, asked at {:?}, TTL {:?}, refresh at {:?}",
+                saved.server.username(),
+                saved.asked,
+                saved.ttl,
+                saved.refresh
+            ),
+            Note::Saved(Some(saved)) => {
+                format!("    saved: {}, refresh at {:?}", saved.server.username(), saved.refresh)
+            }
+            Note::Saved(None) => "    saved: nothing any more".to_owned(),
             Note::Update(state) => match (*state).clone().into_result() {
                 Ok(server) => format!("    update: {}", server.username()),
                 Err(why) => format!("    update: {:?}", why.reason()),

@@ -74,6 +74,10 @@ impl Observer for Meter {
             Note::Event(Event::Unsubscribe) => {
                 self.subscribers = self.subscribers.saturating_sub(1);
             }
+            Note::Event(Event::Restart | Event::Reboot) => {
+                self.subscribers = 0;
+                self.holds_credentials = false;
+            }
             Note::Sent => self.request_times.push(elapsed),
             Note::Answered(reply) => {
                 if let Some((_, ttl)) = &reply.credentials

@@ -17,6 +17,7 @@ mod referee;
 mod run;
 mod script;
 pub mod soak;
+mod store;
 
 pub use self::{
     client::{Client, Ours},
@@ -28,4 +29,5 @@ pub use self::{
     referee::Referee,
     run::{Moment, Note, Observer, REQUEST_TIMEOUT, Violation, run},
     script::{Event, Outage, Script},
+    store::Persistence,
 };

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use matrix_sdk_turn::{Timestamp, TurnState};
+use matrix_sdk_turn::{Timestamp, TurnState, schedule::Saved};
 
 use super::{
     client::Client,
     clock::VirtualClock,
-    homeserver::{Homeserver, Reply},
+    homeserver::{Homeserver, Reply, ReplyKind},
     script::{Event, Script},
+    store::Store,
 };
 
 /// How long every client waits for an answer.
@@ -34,12 +35,16 @@ pub enum Note<'a> {
     /// What was last published is out of date: whoever just subscribed sees nothing until the next
     /// answer.
     Awaited,
+    /// A request was about to be sent, and this was found that an earlier process saved.
+    Loaded(&'a Saved),
     /// A request is sent.
     Sent,
     /// It is answered, or ran into its timeout.
     Answered(&'a Reply),
     /// Subscribers see something else from now on.
     Update(&'a TurnState),
+    /// From now on this is worth keeping beyond the process, or nothing is.
+    Saved(Option<&'a Saved>),
     /// The client has nothing more to do now, and set its timer.
     Waiting(Option<Instant>),
     /// The script is over.
@@ -82,11 +87,22 @@ struct Run<'a, C, O> {
     observer: O,
     clock: VirtualClock,
     homeserver: Homeserver<'a>,
+    store: Store,
+    process: Process,
+}
+
+/// What ends with the process.
+#[derive(Default)]
+struct Process {
     in_flight: Option<InFlight>,
     /// What the client's timer is set to.
     timer: Option<Instant>,
     subscribers: usize,
     seen: Option<TurnState>,
+    /// It knows what an earlier process saved, or has newer credentials.
+    has_loaded: bool,
+    /// What it last found worth keeping.
+    saved: Option<Saved>,
 }
 
 struct InFlight {
@@ -109,7 +125,7 @@ pub fn run(script: &Script, client: impl Client, observer: impl Observer) -> Res
     loop {
         let to_event = events.peek().map(|(at, _)| run.until(*at));
         let to_answer = run.until_answer();
-        let to_timer = run.timer.map(|timer| run.until_instant(timer));
+        let to_timer = run.process.timer.map(|timer| run.until_instant(timer));
         let to_end = run.until(script.length);
         let next = [to_event, to_answer, to_timer].into_iter().flatten().min();
 
@@ -146,10 +162,8 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
             observer,
             clock: VirtualClock::new(script.wall),
             homeserver: Homeserver::new(&script.phases, script.seed),
-            in_flight: None,
-            timer: None,
-            subscribers: 0,
-            seen: None,
+            store: Store::new(script.persistence, script.seed),
+            process: Process::default(),
         }
     }
 
@@ -165,7 +179,7 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
 
     /// How long until the request is answered, or runs into its timeout.
     fn until_answer(&self) -> Option<Duration> {
-        let request = self.in_flight.as_ref()?;
+        let request = self.process.in_flight.as_ref()?;
         let timeout = self.until_instant(request.timeout);
         Some(request.answer.as_ref().map_or(timeout, |(at, _)| self.until(*at).min(timeout)))
     }
@@ -177,28 +191,81 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
     /// Does what the shell does after each event.
     fn settle(&mut self) -> Result<(), Violation> {
         let now = self.clock.now();
+        self.publish(now)?;
+        if self.client.begin_request(now) {
+            if self.restore(now)? {
+                // What was restored may be due for its refresh.
+                return self.settle();
+            }
+            self.send(now)?;
+        }
+        self.save()?;
+        self.process.timer = self.client.next_wakeup(now);
+        self.note(&Note::Waiting(self.process.timer))
+    }
+
+    fn publish(&mut self, now: Timestamp) -> Result<(), Violation> {
         if let Some(update) = self.client.take_update(now) {
             self.note(&Note::Update(&update))?;
-            self.seen = Some(update);
+            self.process.seen = Some(update);
         }
-        if self.client.begin_request(now) {
-            self.note(&Note::Sent)?;
-            let elapsed = self.clock.elapsed();
-            let answer =
-                self.homeserver.ask(elapsed).map(|(after, reply)| (elapsed + after, reply));
-            self.in_flight = Some(InFlight { answer, timeout: now.monotonic + REQUEST_TIMEOUT });
+        Ok(())
+    }
+
+    fn send(&mut self, now: Timestamp) -> Result<(), Violation> {
+        self.note(&Note::Sent)?;
+        let elapsed = self.clock.elapsed();
+        let answer = self.homeserver.ask(elapsed).map(|(after, reply)| (elapsed + after, reply));
+        let timeout = now.monotonic + REQUEST_TIMEOUT;
+        self.process.in_flight = Some(InFlight { answer, timeout });
+        Ok(())
+    }
+
+    /// Before its first request, a process looks for what an earlier one saved; before the next as
+    /// well, if the store failed. Returns whether that is the answer.
+    fn restore(&mut self, now: Timestamp) -> Result<bool, Violation> {
+        if self.process.has_loaded {
+            return Ok(false);
         }
-        self.timer = self.client.next_wakeup(now);
-        self.note(&Note::Waiting(self.timer))
+        let Some(loaded) = self.store.load() else { return Ok(false) };
+        self.process.has_loaded = true;
+        let Some(saved) = loaded else { return Ok(false) };
+        self.note(&Note::Loaded(&saved))?;
+        let is_restored = self.client.restored(now, &saved);
+        if is_restored {
+            self.process.saved = Some(saved);
+        } else {
+            self.store.remove();
+        }
+        Ok(is_restored)
+    }
+
+    fn save(&mut self) -> Result<(), Violation> {
+        let saved = self.client.saved();
+        if saved == self.process.saved || !self.store.is_there() {
+            return Ok(());
+        }
+        self.note(&Note::Saved(saved.as_ref()))?;
+        self.process.saved.clone_from(&saved);
+        match saved {
+            Some(saved) => self.store.save(saved),
+            None => self.store.remove(),
+        }
+        Ok(())
     }
 
     fn answer(&mut self) -> Result<(), Violation> {
-        let Some(request) = self.in_flight.take() else { return Ok(()) };
+        let Some(request) = self.process.in_flight.take() else { return Ok(()) };
         let reply = match request.answer {
             Some((at, reply)) if at <= self.clock.elapsed() => reply,
             _ => Reply::timeout(),
         };
         self.note(&Note::Answered(&reply))?;
+        let is_obsolete = !self.process.has_loaded && reply.credentials.is_some();
+        if is_obsolete || reply.kind == ReplyKind::LoggedOut {
+            self.process.has_loaded = true;
+            self.store.remove();
+        }
         self.client.answered(self.clock.now(), reply);
         Ok(())
     }
@@ -207,6 +274,7 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
         match event {
             Event::Sleep(span) => self.clock.sleep(*span),
             Event::SetWall(shift) => self.clock.set_wall(*shift),
+            Event::Reboot => self.clock.reboot(),
             _ => {}
         }
         self.note(&Note::Event(event))?;
@@ -214,30 +282,34 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
         let now = self.clock.now();
         match event {
             Event::Subscribe => {
-                self.subscribers += 1;
+                self.process.subscribers += 1;
                 self.client.subscribe(now);
                 if self.client.is_waiting_for_outcome() {
-                    if self.subscribers == 1 {
-                        self.seen = None;
+                    if self.process.subscribers == 1 {
+                        self.process.seen = None;
                     }
                     self.note(&Note::Awaited)?;
                 }
             }
-            Event::Unsubscribe if self.subscribers > 0 => {
-                self.subscribers -= 1;
-                if self.subscribers == 0 {
+            Event::Unsubscribe if self.process.subscribers > 0 => {
+                self.process.subscribers -= 1;
+                if self.process.subscribers == 0 {
                     self.client.unsubscribe();
                 }
             }
             Event::Refresh => self.client.refresh(now),
             Event::RejectCurrent => {
-                if let Some(server) = self.seen.as_ref().and_then(TurnState::available) {
+                if let Some(server) = self.process.seen.as_ref().and_then(TurnState::available) {
                     self.client.report_rejected(now, &server.clone());
                 }
             }
             Event::RejectOthers => {
                 let others = matrix_sdk_turn::TurnServer::new(Vec::new(), "nobody", "nothing");
                 self.client.report_rejected(now, &others);
+            }
+            Event::Restart | Event::Reboot => {
+                self.process = Process::default();
+                self.client.restart();
             }
             Event::Unsubscribe | Event::Sleep(_) | Event::SetWall(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{clock::WallShift, homeserver::Phase};
+use super::{clock::WallShift, homeserver::Phase, store::Persistence};
 
 /// Everything that happens in a run, and when, in true time since the start.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Script {
     pub phases: Vec<Phase>,
     /// What happens on the client's side, in order.
     pub events: Vec<(Duration, Event)>,
+    /// Whether credentials outlive the process.
+    pub persistence: Persistence,
     /// When the run ends.
     pub length: Duration,
     /// Set if the script is one outage of an otherwise healthy homeserver and nothing else, so that
@@ -51,6 +53,11 @@ pub enum Event {
     Sleep(Duration),
     /// Somebody sets the wall clock.
     SetWall(WallShift),
+    /// The process ends. Another begins at once, but does nothing before somebody subscribes to it:
+    /// until then there might as well be none.
+    Restart,
+    /// The same, and the monotonic clock starts over.
+    Reboot,
 }
 
 impl Script {
@@ -61,6 +68,7 @@ impl Script {
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             phases: vec![Phase::healthy(Duration::ZERO, ttl)],
             events: vec![(Duration::ZERO, Event::Subscribe)],
+            persistence: Persistence::None,
             length,
             outage: None,
             ends_well: true,

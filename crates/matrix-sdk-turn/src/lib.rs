@@ -110,6 +110,10 @@
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+mod guide {}
+
 mod clock;
 mod credentials;
 #[cfg(feature = "client")]

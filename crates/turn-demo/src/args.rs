@@ -20,10 +20,32 @@ pub(crate) struct Args {
     pub(crate) updates: Option<u32>,
 
     #[command(flatten)]
+    pub(crate) page: PageArgs,
+
+    #[command(flatten)]
     pub(crate) embedded: EmbeddedArgs,
 
     #[command(flatten)]
     real: RealArgs,
+}
+
+/// Whether there is a page to watch and break.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PageArgs {
+    /// Serve no page
+    #[arg(long, conflicts_with = "open")]
+    no_page: bool,
+
+    /// Open the page in the desktop's browser
+    #[arg(long, conflicts_with = "homeserver")]
+    pub(crate) open: bool,
+}
+
+impl Args {
+    /// The page has servers of its own, to break. With a real homeserver there is none.
+    pub(crate) fn serves_page(&self) -> bool {
+        !self.page.no_page && self.real.homeserver.is_none()
+    }
 }
 
 /// How the embedded homeserver behaves.
@@ -178,6 +200,14 @@ mod tests {
         for flags in incomplete {
             assert!(parse(flags).unwrap_err().contains("not provided"), "{flags}");
         }
+    }
+
+    #[test]
+    fn there_is_a_page_unless_it_is_left_out_or_the_homeserver_is_real() {
+        assert!(parse("").unwrap().0.serves_page());
+        assert!(!parse("--no-page").unwrap().0.serves_page());
+        assert!(!parse(ACCOUNT).unwrap().0.serves_page());
+        assert!(parse("--no-page --open").unwrap_err().contains("cannot be used with"));
     }
 
     #[test]

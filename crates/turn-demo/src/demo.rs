@@ -20,6 +20,7 @@ use crate::{
     embedded,
     follow::Follower,
     observed::ObservedSource,
+    page::Page,
     play::Play,
     report::{Report, Speaker},
     status::print_on_enter,
@@ -32,6 +33,11 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
     let report = Report::new();
     let mut stop = pin!(stopped(&report));
     let mut tally = Tally::default();
+    // It stops when it is dropped.
+    let _page = match args.serves_page() {
+        true => Some(serve_page(args, &report).await?),
+        false => None,
+    };
 
     let (login, servers) = match login {
         Some(login) => (login, None),
@@ -59,6 +65,20 @@ pub(crate) async fn run(args: &Args, login: Option<Login>) -> anyhow::Result<()>
         return Err(error).context("the output is not complete");
     }
     outcome
+}
+
+async fn serve_page(args: &Args, report: &Report) -> anyhow::Result<Page> {
+    let page = Page::start(args.embedded.ttl()).await?;
+    report.line(Speaker::Page, format_args!("watch and break it at {}", page.url()));
+    if let Some(moved) = page.moved() {
+        report.line(Speaker::Page, moved);
+    }
+    if args.page.open
+        && let Err(error) = open::that_detached(page.url())
+    {
+        report.line(Speaker::Page, format_args!("open it yourself, no browser opened: {error}"));
+    }
+    Ok(page)
 }
 
 /// Resolves on Ctrl-C, on SIGTERM, or when the output cannot be written any more.

@@ -8,6 +8,7 @@ mod demo;
 mod embedded;
 mod follow;
 mod observed;
+mod page;
 mod password;
 mod play;
 mod report;

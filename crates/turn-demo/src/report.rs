@@ -25,6 +25,7 @@ const WIDTH: usize = 80;
 /// Whom a line is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Speaker {
+    Page,
     Homeserver,
     TurnServer,
     Client,
@@ -34,6 +35,7 @@ pub(crate) enum Speaker {
 impl Speaker {
     fn name(self) -> &'static str {
         match self {
+            Self::Page => "page",
             Self::Homeserver => "homeserver",
             Self::TurnServer => "TURN server",
             Self::Client => "client",
@@ -43,6 +45,7 @@ impl Speaker {
 
     fn style(self) -> Style {
         let color = match self {
+            Self::Page => AnsiColor::BrightWhite,
             Self::Homeserver => AnsiColor::Yellow,
             Self::TurnServer => AnsiColor::Magenta,
             Self::Client => AnsiColor::Blue,

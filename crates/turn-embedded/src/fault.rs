@@ -15,6 +15,12 @@ pub enum Fault {
     RateLimited,
     /// After each answer, it is down for 8 s: 503
     Outage,
+    /// A proxy in front of it knows no such page: 404, in HTML
+    ProxyPage,
+    /// It answers something that means nothing: 200 and half an object
+    Nonsense,
+    /// It takes the request, and never answers
+    Hanging,
 }
 
 /// What the homeserver answers instead of credentials.
@@ -24,6 +30,9 @@ pub(crate) enum Failure {
     NotConfigured,
     RateLimited { retry_after: Duration },
     Unavailable,
+    ProxyPage,
+    Nonsense,
+    Hanging,
 }
 
 const RETRY_AFTER: Duration = Duration::from_secs(3);
@@ -64,6 +73,9 @@ impl FaultState {
                 .failing_for(RETRY_AFTER, now)
                 .map(|retry_after| Failure::RateLimited { retry_after }),
             Fault::Outage => self.failing_for(OUTAGE, now).map(|_left| Failure::Unavailable),
+            Fault::ProxyPage => Some(Failure::ProxyPage),
+            Fault::Nonsense => Some(Failure::Nonsense),
+            Fault::Hanging => Some(Failure::Hanging),
         }
     }
 
@@ -91,6 +103,24 @@ mod tests {
             .map(|second| state.on_request(start + Duration::from_secs(second)).is_none());
 
         assert_eq!(succeeds, [true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn what_has_no_end_goes_on() {
+        let start = Instant::now();
+        for (fault, failure) in [
+            (Fault::Forbidden, Failure::Forbidden),
+            (Fault::NotConfigured, Failure::NotConfigured),
+            (Fault::ProxyPage, Failure::ProxyPage),
+            (Fault::Nonsense, Failure::Nonsense),
+            (Fault::Hanging, Failure::Hanging),
+        ] {
+            let mut state = FaultState::new(Some(fault));
+            for second in [0, 60] {
+                let asked = start + Duration::from_secs(second);
+                assert_eq!(state.on_request(asked), Some(failure));
+            }
+        }
     }
 
     #[test]

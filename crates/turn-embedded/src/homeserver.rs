@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    future::pending,
     net::Ipv4Addr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +18,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
 use matrix_sdk::ruma::{ClientSecret, OwnedRoomId, owned_room_id};
@@ -245,10 +246,16 @@ async fn turn_server(State(shared): State<Arc<Shared>>) -> Response {
     let failure = shared.fault().on_request(Instant::now());
     match failure {
         None => Json(shared.turn().credentials(SystemTime::now())).into_response(),
-        Some(Failure::Forbidden) => matrix_error(StatusCode::FORBIDDEN, "M_FORBIDDEN"),
-        Some(Failure::NotConfigured) => Json(json!({})).into_response(),
-        Some(Failure::Unavailable) => matrix_error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN"),
-        Some(Failure::RateLimited { retry_after }) => {
+        Some(failure) => failed(failure).await,
+    }
+}
+
+async fn failed(failure: Failure) -> Response {
+    match failure {
+        Failure::Forbidden => matrix_error(StatusCode::FORBIDDEN, "M_FORBIDDEN"),
+        Failure::NotConfigured => Json(json!({})).into_response(),
+        Failure::Unavailable => matrix_error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN"),
+        Failure::RateLimited { retry_after } => {
             let error = json!({
                 "errcode": "M_LIMIT_EXCEEDED",
                 "error": "Too Many Requests",
@@ -256,8 +263,17 @@ async fn turn_server(State(shared): State<Arc<Shared>>) -> Response {
             });
             (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response()
         }
+        Failure::ProxyPage => (StatusCode::NOT_FOUND, Html(PROXY_PAGE)).into_response(),
+        Failure::Nonsense => {
+            ([(header::CONTENT_TYPE, "application/json")], "{\"uris\": [\"turn:").into_response()
+        }
+        // The client hangs up, and this future is dropped.
+        Failure::Hanging => pending().await,
     }
 }
+
+const PROXY_PAGE: &str = "<html><head><title>404 Not Found</title></head>\
+    <body><center><h1>404 Not Found</h1></center></body></html>";
 
 impl TurnConfig {
     fn credentials(&self, now: SystemTime) -> Value {

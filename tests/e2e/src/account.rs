@@ -53,7 +53,23 @@ impl Account {
         registration.inhibit_login = true;
         auth.register(registration).await.with_context(|| format!("{user} cannot register"))?;
 
-        auth.login_username(user, PASSWORD)
+        Self::with_client(client, user, PASSWORD).await
+    }
+
+    /// A user that the homeserver knows.
+    pub(crate) async fn log_in(
+        homeserver: &str,
+        user: &str,
+        password: &str,
+    ) -> anyhow::Result<Self> {
+        let client = Client::builder().homeserver_url(homeserver).build().await?;
+        Self::with_client(client, user, password).await
+    }
+
+    async fn with_client(client: Client, user: &str, password: &str) -> anyhow::Result<Self> {
+        client
+            .matrix_auth()
+            .login_username(user, password)
             .send()
             .await
             .with_context(|| format!("{user} cannot log in"))?;

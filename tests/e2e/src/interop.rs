@@ -80,13 +80,13 @@ async fn servers(environment: &Environment) -> anyhow::Result<Vec<Component>> {
             version: Synapse::version(environment).await?,
             exercised: "`GET /voip/turnServer` with and without a TURN server; outages; another \
                         `turn_shared_secret`",
-            plays_in: |_| true,
+            plays_in: |scenario| scenario.client != Client::Demo,
         },
         Component {
             name: "coturn",
             version: Coturn::version(environment).await?,
             exercised: "`use-auth-secret`: Allocate with valid, expired and outdated credentials; \
-                        relaying; IPv4, IPv6; UDP, TCP, TLS",
+                        relaying; IPv4, IPv6; UDP, TCP",
             plays_in: |scenario| scenario.allocates,
         },
         Component {
@@ -118,7 +118,7 @@ fn with_widgets(environment: &Environment, versions: &Versions) -> anyhow::Resul
             name: "Chromium",
             version: versions.chromium.clone(),
             exercised: "`postMessage` between origins; `RTCPeerConnection`, relay only",
-            plays_in: with_widgets,
+            plays_in: |scenario| scenario.client != Client::Streams,
         },
         Component {
             name: "Firefox",

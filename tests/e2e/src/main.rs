@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 mod account;
+mod calls;
 mod environment;
 mod host;
 mod interop;
@@ -23,8 +24,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use libtest_mimic::{Arguments, Trial};
 use tracing_log::LogTracer;
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::{environment::Environment, outcomes::Outcomes, run::run, scenarios::SCENARIOS};
+use crate::{
+    calls::{MEASUREMENTS, measure},
+    environment::Environment,
+    outcomes::Outcomes,
+    run::{run, run_logged},
+    scenarios::SCENARIOS,
+};
 
 /// A scenario keeps about one core busy.
 const AT_A_TIME: usize = 2;
@@ -35,7 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
     collect_logs()?;
 
     let outcomes = Outcomes::default();
-    let trials = SCENARIOS
+    let scenarios = SCENARIOS
         .iter()
         .map(|scenario| {
             let outcomes = outcomes.clone();
@@ -46,14 +54,34 @@ fn main() -> anyhow::Result<ExitCode> {
                 failure.map_or(Ok(()), |failure| Err(failure.into()))
             })
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let measured = Outcomes::default();
+    let trials = scenarios.into_iter().chain(measurements(&measured)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
 
     outcomes.print();
+    measured.print();
     if outcomes.are_complete() {
         interop::write(&Environment::read()?, &outcomes)?;
     }
     Ok(conclusion.exit_code())
+}
+
+/// Ignored unless asked for: they take minutes, and prove nothing that must hold.
+fn measurements(outcomes: &Outcomes) -> impl Iterator<Item = Trial> {
+    MEASUREMENTS.into_iter().map(|measurement| {
+        let outcomes = outcomes.clone();
+        let measure = move || {
+            let parts = Environment::read()?;
+            let played = run_logged(&parts, measurement.name, LevelFilter::INFO, |directory| {
+                measure(measurement, parts.clone(), directory)
+            });
+            let failure = played.as_ref().err().map(|error| format!("{error:?}"));
+            outcomes.note(measurement.name, played.ok());
+            failure.map_or(Ok(()), |failure| Err(failure.into()))
+        };
+        Trial::test(measurement.name, measure).with_ignored_flag(true)
+    })
 }
 
 /// Some libraries log rather than trace.

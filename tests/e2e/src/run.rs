@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     mem,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{environment::Environment, scenarios::Scenario, stage::Stage};
 
-/// Nothing takes that long: the longest observes 95 s.
+/// Nothing takes that long: the longest observes 120 s.
 const SCENARIO_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Threads of a host program.
@@ -28,13 +28,28 @@ pub(crate) struct Played {
 }
 
 pub(crate) fn run(scenario: &Scenario, environment: &Environment) -> anyhow::Result<Played> {
+    run_logged(environment, scenario.name, scenario.log_level, |directory| {
+        play(scenario, environment.clone(), directory)
+    })
+}
+
+/// Plays with a runtime and a directory of its own, where what is logged is noted.
+pub(crate) fn run_logged<F>(
+    environment: &Environment,
+    name: &str,
+    log_level: LevelFilter,
+    play: impl FnOnce(PathBuf) -> F,
+) -> anyhow::Result<Played>
+where
+    F: Future<Output = anyhow::Result<Vec<String>>>,
+{
     let started = Instant::now();
-    let directory = environment.logs.join(scenario.name);
+    let directory = environment.logs.join(name);
     if directory.exists() {
         fs::remove_dir_all(&directory)?;
     }
     fs::create_dir_all(&directory)?;
-    let logging = log_to(&directory.join("host.log"), scenario.log_level)?;
+    let logging = log_to(&directory.join("host.log"), log_level)?;
     let _guard = dispatcher::set_default(&logging);
 
     let runtime = runtime::Builder::new_multi_thread()
@@ -44,17 +59,17 @@ pub(crate) fn run(scenario: &Scenario, environment: &Environment) -> anyhow::Res
         .on_thread_start(move || mem::forget(dispatcher::set_default(&logging)))
         .build()?;
     let findings = runtime
-        .block_on(play(scenario, environment, &directory))
+        .block_on(play(directory.clone()))
         .with_context(|| format!("the logs are in {}", directory.display()))?;
     Ok(Played { took: started.elapsed(), findings })
 }
 
 async fn play(
     scenario: &Scenario,
-    environment: &Environment,
-    directory: &Path,
+    environment: Environment,
+    directory: PathBuf,
 ) -> anyhow::Result<Vec<String>> {
-    let mut stage = Stage::start(environment, directory, scenario.homeserver).await?;
+    let mut stage = Stage::start(&environment, &directory, scenario.homeserver).await?;
     let outcome = timeout(SCENARIO_TIMEOUT, (scenario.play)(&mut stage))
         .await
         .with_context(|| format!("the scenario did not end within {SCENARIO_TIMEOUT:?}"));

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::{
     account::Account,
+    calls::{Server, Venue},
     environment::Environment,
     host::Host,
     parts::{Browser, Coturn, Synapse, Turn},
@@ -129,6 +130,11 @@ impl Stage {
 
     pub(crate) fn environment(&self) -> &Environment {
         &self.setting.environment
+    }
+
+    /// Another homeserver and another TURN server, which the caller has to stop.
+    pub(crate) async fn start_venue(&self, server: Server, ttl: Duration) -> anyhow::Result<Venue> {
+        Venue::start(&self.setting.environment, &self.directory.join("venue"), server, ttl).await
     }
 
     /// Restarts Synapse and coturn with another secret.

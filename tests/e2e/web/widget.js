@@ -2,6 +2,8 @@
 
 import { WidgetApi } from "matrix-widget-api";
 
+import { Flow } from "./flow.js";
+
 const parameters = new URLSearchParams(location.search);
 const widgetId = parameters.get("widgetId");
 const clientOrigin = parameters.get("clientOrigin");
@@ -13,6 +15,7 @@ let updates = 0;
 
 let peer = null;
 let channel = null;
+let flow = null;
 const received = [];
 
 /** Goes through the widget's start until the client said what it grants. */
@@ -70,13 +73,22 @@ async function slowestWatch(milliseconds) {
 
 /** A connection that can only be made through a TURN server. */
 function connect() {
-    const { uris, username, password } = held;
-    connectBy([{ urls: uris, username, credential: password }]);
+    connectBy(iceServers());
 }
 
 function connectBy(iceServers) {
     peer = new RTCPeerConnection({ iceTransportPolicy: "relay", iceServers });
     peer.addEventListener("datachannel", (event) => use(event.channel));
+    flow = new Flow(peer);
+}
+
+function relayed(iceServers) {
+    return { iceTransportPolicy: "relay", iceServers };
+}
+
+function heldServers() {
+    const { uris, username, password } = held;
+    return [{ urls: uris, username, credential: password }];
 }
 
 function use(opened) {
@@ -86,8 +98,12 @@ function use(opened) {
 
 /** Describes this end, once all of its candidates are known. */
 async function describe(description) {
+    // After an ICE restart, the gathering state is still that of the last time for a moment.
+    const gathered = new Promise((resolve) => {
+        peer.onicecandidate = ({ candidate }) => candidate ?? resolve();
+    });
     await peer.setLocalDescription(description);
-    while (peer.iceGatheringState !== "complete") await next(peer, "icegatheringstatechange");
+    await gathered;
     return peer.localDescription.toJSON();
 }
 
@@ -106,6 +122,19 @@ async function offer() {
 
 async function answer(offer) {
     connect();
+    return answerAgain(offer);
+}
+
+/** The newest credentials are for what is gathered from now on. */
+function setServers() {
+    peer.setConfiguration(relayed(heldServers()));
+}
+
+async function restartIce() {
+    return describe(await peer.createOffer({ iceRestart: true }));
+}
+
+async function answerAgain(offer) {
     await peer.setRemoteDescription(offer);
     return describe(await peer.createAnswer());
 }
@@ -144,15 +173,13 @@ function flood(messages, times) {
     for (let i = 0; i < times; i++) raw(messages[i % messages.length]);
 }
 
-function next(target, type) {
-    return new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
-}
-
 window.widget = {
     accept,
     answer,
+    answerAgain,
     api,
     flood,
+    flowReport: () => flow.report(),
     gather,
     hangUp,
     held: () => held,
@@ -161,10 +188,14 @@ window.widget = {
     offer,
     raw,
     received: () => received,
+    restartIce,
     selectedPair,
     send,
+    setServers,
     slowestWatch,
+    startFlow: (milliseconds) => flow.start(milliseconds),
     state,
+    stopFlow: () => flow.stop(),
     updates: () => updates,
     watch,
     watchAndUnwatch,

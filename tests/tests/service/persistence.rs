@@ -195,6 +195,22 @@ async fn s14_a_store_that_recovers_is_not_asked_for_what_is_older() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s14_an_answer_of_unknown_life_outdates_what_could_not_be_read_before_it() {
+    let (store, clock) = first_run().await;
+    store.behave(Behaviour::Failing);
+    let (turn, script) = process(&store, &clock);
+    script.answer(available_for("bob", Duration::ZERO));
+    turn.get().await.unwrap();
+    settle().await;
+
+    store.behave(Behaviour::Sound);
+    sleep(20 * SECOND).await;
+    script.answer(available_for("carol", Duration::ZERO));
+    turn.refresh();
+    assert_eq!(turn.refresh().await.unwrap().username(), "carol");
+}
+
+#[tokio::test(start_paused = true)]
 async fn s14_a_store_that_could_not_be_read_is_read_before_the_next_request() {
     let (store, clock) = first_run().await;
     store.behave(Behaviour::Failing);

@@ -55,6 +55,18 @@ impl Refreshes {
         after(received.monotonic, delay)
     }
 
+    /// Which moment was chosen for the refresh is known now. Returns whether it may be that early.
+    pub(super) fn fix(&mut self, sent: Timestamp, span: Duration) -> bool {
+        let earliest = self.earliest.replace((sent, span));
+        earliest.is_none_or(|(_, earliest)| span + ROUNDING >= earliest)
+    }
+
+    /// An earlier process chose when to refresh.
+    pub(super) fn restore(&mut self, now: Timestamp, until_refresh: Duration) {
+        self.is_first = false;
+        self.earliest = Some((now, until_refresh));
+    }
+
     /// The credentials expired.
     pub(super) fn expire(&mut self) {
         self.earliest = None;

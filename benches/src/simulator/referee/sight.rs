@@ -82,7 +82,10 @@ impl Sight {
             }
             (None, Some(state)) => ensure(
                 state.unavailable().map(Unavailable::reason)
-                    == facts.last_failure().or(Some(UnavailableReason::Expired)),
+                    == facts
+                        .last_failure()
+                        .or(facts.failed_before)
+                        .or(Some(UnavailableReason::Expired)),
                 "a subscriber sees another reason than the newest",
             ),
             (None, None) => ensure(

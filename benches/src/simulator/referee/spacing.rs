@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use matrix_sdk_turn::Timestamp;
+use matrix_sdk_turn::{Timestamp, schedule::Saved};
 
 use super::{
     super::{
@@ -167,6 +167,27 @@ impl Spacing {
                 None
             }
         };
+    }
+
+    /// What was received is saved, and with it when it is to be refreshed.
+    pub(super) fn save(&mut self, facts: &Facts, saved: &Saved) -> Result<(), Violation> {
+        let lifetime = facts.held.as_ref().and_then(|held| held.lifetime);
+        let (Some((sent, _)), false) = (lifetime, facts.is_restored) else { return Ok(()) };
+        let span = saved.refresh.duration_since(sent.wall).unwrap_or_default();
+        let due = after(sent.monotonic, span);
+        let is_early = !self.refreshes.fix(sent, span);
+        let is_late = self.due_by.is_none_or(|due_by| due > after(due_by, ROUNDING));
+        self.due_by = Some(due);
+        ensure(!is_early && !is_late, "S14: a refresh is saved that cannot be due then")
+    }
+
+    /// An earlier process left credentials, and had chosen when to refresh them. They answer what was
+    /// asked for until now.
+    pub(super) fn restore(&mut self, now: Timestamp, saved: &Saved) {
+        let until_refresh = saved.refresh.duration_since(now.wall).unwrap_or_default();
+        self.refreshes.restore(now, until_refresh);
+        self.demand = Demand::default();
+        self.due_by = Some(after(now.monotonic, until_refresh));
     }
 
     /// The credentials have just expired: a request that is due later comes forward.

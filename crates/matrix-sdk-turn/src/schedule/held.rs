@@ -24,7 +24,8 @@ pub(super) struct Life {
     pub(super) asked: Asked,
     /// Zero: not known.
     pub(super) ttl: Duration,
-    pub(super) refresh: Deadline,
+    /// How long after they were asked for they are to be refreshed.
+    pub(super) refresh: Duration,
 }
 
 /// When credentials were asked for. After a restart the monotonic clock may have no name for that
@@ -90,11 +91,12 @@ impl Held {
     /// What is worth keeping beyond the process: what is not rejected, and known to hold for how long.
     pub(super) fn saved(&self) -> Option<Saved> {
         let Life { asked, ttl, refresh } = self.life;
+        let wall = asked.wall();
         (!self.is_rejected && !ttl.is_zero()).then(|| Saved {
             server: self.server.clone(),
-            asked: asked.wall(),
+            asked: wall,
             ttl,
-            refresh: refresh.wall(),
+            refresh: wall.checked_add(refresh).unwrap_or(wall),
         })
     }
 }

@@ -222,6 +222,7 @@ impl Schedule {
             self.refreshes.next((&self.policy, &mut self.rng), now, (sent, ttl), failing_since);
         self.requests.succeed(Deadline::after(now, self.policy.floor), refresh);
 
+        let refresh = refresh.remaining(sent);
         let life = Life { asked: Asked::at(sent), ttl, refresh };
         match &mut self.held {
             Some(held) if held.server == server => held.extend(life),
@@ -246,7 +247,8 @@ impl Schedule {
             return Ok(());
         }
         let life = saved.life(&self.policy, now)?;
-        self.requests.succeed(life.asked.deadline(self.policy.floor), life.refresh);
+        let Life { asked, refresh, .. } = life;
+        self.requests.succeed(asked.deadline(self.policy.floor), asked.deadline(refresh));
         self.refreshes.continued();
         self.hold(&saved.server, life);
         self.publication.answered();

@@ -12,7 +12,7 @@ use crate::{
 
 /// From this share of the TTL on, the first refresh after a start falls uniformly into one period of
 /// the steady state, so that clients that started in the same second ask evenly from then on.
-const EARLIEST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
+pub(super) const EARLIEST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
 
 /// What the next refresh depends on besides the answer.
 #[derive(Debug)]

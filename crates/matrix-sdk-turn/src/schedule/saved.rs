@@ -7,12 +7,9 @@ use thiserror::Error;
 use super::{
     MAX_TTL,
     held::{Asked, Life},
+    refreshes::EARLIEST_REFRESH,
 };
-use crate::{
-    clock::{Deadline, Timestamp},
-    credentials::TurnServer,
-    policy::RefreshPolicy,
-};
+use crate::{clock::Timestamp, credentials::TurnServer, policy::RefreshPolicy};
 
 /// What is to be known of credentials after a restart. Of the two clocks, only the one on the wall
 /// survives it.
@@ -49,9 +46,8 @@ impl Saved {
         }
         let asked = Asked::before(now, age);
         // An entry may be damaged, or of a version with another policy.
-        let latest = asked.deadline(ttl.mul_f64(policy.refresh_at + policy.jitter));
-        let until_refresh = self.refresh.duration_since(now.wall).unwrap_or_default();
-        let refresh = Deadline::after(now, until_refresh.min(latest.remaining(now)));
+        let latest = ttl.mul_f64(policy.refresh_at + policy.jitter.max(EARLIEST_REFRESH));
+        let refresh = self.refresh.duration_since(self.asked).unwrap_or_default().min(latest);
         Ok(Life { asked, ttl, refresh })
     }
 }
@@ -111,6 +107,17 @@ mod tests {
         assert_eq!(schedule.take_update(now), None, "it is still valid");
         let expired = schedule.take_update(later(asked, TTL)).unwrap();
         assert!(matches!(expired, TurnState::Unavailable(_)));
+    }
+
+    #[test]
+    fn s14_a_refresh_that_is_overdue_stays_due_when_it_was() {
+        let (saved, asked) = saved();
+        let (schedule, _) = restarted(&saved, later(asked, 800));
+        assert_eq!(schedule.saved().as_ref(), Some(&saved), "there is nothing new to be saved");
+        // The homeserver was not reached before the next restart, and the clock is set back.
+        let now = later(asked, 790);
+        let (mut schedule, _) = restarted(&schedule.saved().unwrap(), now);
+        assert!(schedule.begin_request(now));
     }
 
     #[test]

@@ -120,12 +120,16 @@ impl Keeper {
 
     /// From now on, this is to be in the store.
     pub(super) fn want(&self, saved: Option<Saved>) {
+        self.state().wanted = saved;
+    }
+
+    /// The homeserver sent credentials: what an earlier process left is older, and must not be loaded
+    /// any more.
+    pub(super) fn outdate(&self) {
         let mut state = self.state();
-        if saved.is_some() && matches!(state.stored, Stored::NotKnown) {
-            // Whatever is there is older, and must not be loaded any more.
+        if matches!(state.stored, Stored::NotKnown) {
             state.stored = Stored::Useless;
         }
-        state.wanted = saved;
     }
 
     /// The session has ended: whatever is in the store is to be removed.

@@ -213,6 +213,9 @@ impl Shared {
         if !inner.task.is_held_by(wake) {
             return;
         }
+        if let (Ok(_), Some(keeper)) = (&answer, &inner.keeper) {
+            keeper.outdate();
+        }
         self.tell_locked(inner, |schedule, now| schedule.answered(now, answer));
         self.progress.notify_waiters();
         match failure {

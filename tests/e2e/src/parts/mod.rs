@@ -20,6 +20,7 @@ pub(crate) use self::{
     doctor::Visit,
     network::{Network, PEER_IPV4, TURN_IPV4, TURN_IPV6, TURN_NAME},
     port::free as free_port,
+    process::Process,
     stack::{Stack, ensure_all_candidates_are_relays},
     synapse::{Synapse, Turn},
     turn_server::TurnServerCrate,

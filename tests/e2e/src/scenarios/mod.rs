@@ -1,6 +1,7 @@
 //! The scenarios, one file per theme.
 
 mod call;
+mod demo;
 mod denied;
 mod doctor;
 mod firefox;
@@ -9,11 +10,12 @@ mod lifetimes;
 mod not_configured;
 mod other_server;
 mod outage;
+mod outlive;
 mod reload;
 mod secret;
 mod stacks;
 mod streams;
-mod transport;
+pub(crate) mod transport;
 mod watching;
 mod webrtcbin;
 
@@ -44,6 +46,8 @@ pub(crate) enum Client {
     Widgets,
     /// Transports, from the stream.
     Streams,
+    /// Widgets of the demo's page in Chromium, with the demo's own servers.
+    Demo,
 }
 
 /// What takes part in some scenarios only.
@@ -85,6 +89,10 @@ impl Scenario {
         Self { client: Client::Streams, ..self }
     }
 
+    const fn at_the_demos_page(self) -> Self {
+        Self { client: Client::Demo, allocates: false, ..self }
+    }
+
     const fn without_allocations(self) -> Self {
         Self { allocates: false, ..self }
     }
@@ -106,10 +114,14 @@ macro_rules! scenario {
 
 /// The longest first: two play at a time.
 pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario!(outlive::a_call_of_widgets_outlives_its_credentials, WithTurn(HALF_A_MINUTE)),
+    scenario!(outlive::a_call_of_rust_peers_outlives_its_credentials, WithTurn(HALF_A_MINUTE))
+        .without_widgets(),
     scenario!(
         lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
         WithTurn(HALF_A_MINUTE)
     ),
+    scenario!(demo::a_person_watches_and_breaks_the_demo, WithoutTurn).at_the_demos_page(),
     scenario!(outage::a_widget_recovers_once_the_homeserver_is_back, WithTurn(HALF_A_MINUTE)),
     scenario!(hostile::a_well_behaved_widget_is_served_beside_a_flood, WithTurn(DAY))
         .without_allocations(),

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use matrix_sdk_turn::{RtcIceServer, TurnService, TurnState};
+use matrix_sdk_turn::{RtcIceServer, TurnService, TurnState, TurnStates};
 use rustls::crypto::aws_lc_rs;
 use tokio::{
     sync::{mpsc, watch},
@@ -55,12 +55,8 @@ impl Relays {
 
 /// Connects two peers, has each send a message to the other, and says over which relays it went.
 pub(crate) async fn peers_exchange_data(alice: &TurnService, bob: &TurnService) -> Result<Relays> {
-    // matrix-sdk brings one provider, webrtc-rs another, and between two rustls does not choose.
-    // An error means that somebody has chosen already.
-    let _ = aws_lc_rs::default_provider().install_default();
-
-    let mut alice = Peer::new("alice", alice).await?;
-    let mut bob = Peer::new("bob", bob).await?;
+    let mut alice = Peer::new("alice", ice_servers("alice", &mut alice.subscribe()).await?).await?;
+    let mut bob = Peer::new("bob", ice_servers("bob", &mut bob.subscribe()).await?).await?;
     let outcome = exchange(&mut alice, &mut bob).await;
     for peer in [alice, bob] {
         // Gives the relay back. What went wrong before is what counts.
@@ -93,27 +89,27 @@ async fn exchange(alice: &mut Peer, bob: &mut Peer) -> Result<Relays> {
     Ok(Relays { alice: relays.0, bob: relays.1 })
 }
 
-struct Peer {
+/// One end, with a data channel that both name by the same number.
+pub(crate) struct Peer {
     name: &'static str,
-    connection: RTCPeerConnection,
-    channel: Arc<RTCDataChannel>,
+    pub(crate) connection: RTCPeerConnection,
+    pub(crate) channel: Arc<RTCDataChannel>,
     is_open: watch::Receiver<bool>,
     heard: mpsc::UnboundedReceiver<String>,
 }
 
 impl Peer {
-    async fn new(name: &'static str, turn: &TurnService) -> Result<Self> {
+    pub(crate) async fn new(name: &'static str, ice_servers: Vec<RTCIceServer>) -> Result<Self> {
+        // matrix-sdk brings one provider, webrtc-rs another, and between two rustls does not choose.
+        // An error means that somebody has chosen already.
+        let _ = aws_lc_rs::default_provider().install_default();
         let mut settings = SettingEngine::default();
         // By default it listens for multicasts, on all addresses.
         settings.set_ice_multicast_dns_mode(MulticastDnsMode::Disabled);
         let connection = APIBuilder::new()
             .with_setting_engine(settings)
             .build()
-            .new_peer_connection(RTCConfiguration {
-                ice_servers: ice_servers(name, turn).await?,
-                ice_transport_policy: RTCIceTransportPolicy::Relay,
-                ..RTCConfiguration::default()
-            })
+            .new_peer_connection(RTCConfiguration { ice_servers, ..configuration() })
             .await?;
         let negotiated =
             RTCDataChannelInit { negotiated: Some(CHANNEL), ..RTCDataChannelInit::default() };
@@ -133,19 +129,25 @@ impl Peer {
         Ok(Self { name, connection, channel, is_open, heard })
     }
 
-    async fn offer(&self) -> Result<RTCSessionDescription> {
+    pub(crate) async fn offer(&self) -> Result<RTCSessionDescription> {
         let offer = self.connection.create_offer(None).await?;
         self.describe(offer).await
     }
 
-    async fn answer(&self, offer: RTCSessionDescription) -> Result<RTCSessionDescription> {
+    pub(crate) async fn answer(
+        &self,
+        offer: RTCSessionDescription,
+    ) -> Result<RTCSessionDescription> {
         self.connection.set_remote_description(offer).await?;
         let answer = self.connection.create_answer(None).await?;
         self.describe(answer).await
     }
 
     /// The description with all candidates in it, each of which has to be a relay.
-    async fn describe(&self, half: RTCSessionDescription) -> Result<RTCSessionDescription> {
+    pub(crate) async fn describe(
+        &self,
+        half: RTCSessionDescription,
+    ) -> Result<RTCSessionDescription> {
         let mut gathered = self.connection.gathering_complete_promise().await;
         self.connection.set_local_description(half).await?;
         // The channel closes once all is gathered.
@@ -168,7 +170,7 @@ impl Peer {
         Ok(description)
     }
 
-    async fn wait_until_open(&mut self) -> Result<()> {
+    pub(crate) async fn wait_until_open(&mut self) -> Result<()> {
         let Self { name, connection, is_open, .. } = self;
         within(name, connection, "an open data channel", is_open.wait_for(|it| *it)).await??;
         Ok(())
@@ -209,9 +211,16 @@ async fn within<T>(
     })
 }
 
+/// Without servers: relays only.
+pub(crate) fn configuration() -> RTCConfiguration {
+    RTCConfiguration {
+        ice_transport_policy: RTCIceTransportPolicy::Relay,
+        ..RTCConfiguration::default()
+    }
+}
+
 /// The TURN servers of the stream's first state, as webrtc-rs takes them.
-async fn ice_servers(name: &str, turn: &TurnService) -> Result<Vec<RTCIceServer>> {
-    let mut states = turn.subscribe();
+pub(crate) async fn ice_servers(name: &str, states: &mut TurnStates) -> Result<Vec<RTCIceServer>> {
     let state = timeout(PATIENCE, states.next())
         .await
         .with_context(|| format!("{name}'s stream said nothing for {PATIENCE:?}"))?
@@ -219,12 +228,17 @@ async fn ice_servers(name: &str, turn: &TurnService) -> Result<Vec<RTCIceServer>
     if let TurnState::Unavailable(why) = &state {
         bail!("{name} has no TURN server: {why}");
     }
+    Ok(own_ice_servers(&state))
+}
+
+/// As webrtc-rs takes them.
+pub(crate) fn own_ice_servers(state: &TurnState) -> Vec<RTCIceServer> {
     let ours = |server: &RtcIceServer<'_>| RTCIceServer {
         urls: server.urls.to_vec(),
         username: server.username.to_owned(),
         credential: server.credential.to_owned(),
     };
-    Ok(state.ice_servers().iter().map(ours).collect())
+    state.ice_servers().iter().map(ours).collect()
 }
 
 fn relay_address(candidate: &RTCIceCandidate) -> Result<SocketAddr> {
