@@ -116,7 +116,8 @@ macro_rules! scenario {
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(outlive::a_call_of_widgets_outlives_its_credentials, WithTurn(HALF_A_MINUTE)),
     scenario!(outlive::a_call_of_rust_peers_outlives_its_credentials, WithTurn(HALF_A_MINUTE))
-        .without_widgets(),
+        .without_widgets()
+        .with(&[Part::WebrtcRs]),
     scenario!(
         lifetimes::a_widget_always_holds_credentials_that_coturn_accepts,
         WithTurn(HALF_A_MINUTE)
