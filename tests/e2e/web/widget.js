@@ -73,11 +73,11 @@ async function slowestWatch(milliseconds) {
 
 /** A connection that can only be made through a TURN server. */
 function connect() {
-    connectBy(iceServers());
+    connectBy(heldServers());
 }
 
 function connectBy(iceServers) {
-    peer = new RTCPeerConnection({ iceTransportPolicy: "relay", iceServers });
+    peer = new RTCPeerConnection(relayed(iceServers));
     peer.addEventListener("datachannel", (event) => use(event.channel));
     flow = new Flow(peer);
 }
