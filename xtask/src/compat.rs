@@ -37,8 +37,11 @@ pub(crate) fn run(Arguments { sdk }: Arguments) -> Result<()> {
     for member in MEMBERS {
         copy_dir(&workspace().join(member), &copy.join(member))?;
     }
-    // The library's manifest names it.
-    fs::copy(workspace().join("README.md"), copy.join("README.md"))?;
+    // The library's manifest names the one, and its doctests read both.
+    fs::create_dir_all(copy.join("docs"))?;
+    for paper in ["README.md", "docs/guide.md"] {
+        fs::copy(workspace().join(paper), copy.join(paper))?;
+    }
     match sdk {
         None => against_newest(&copy),
         Some(path) => against_checkout(&path, &copy),
