@@ -46,6 +46,11 @@ impl MemoryStore {
         self.0.lock().unwrap().writes
     }
 
+    /// How many hold it, the test included.
+    pub fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// From now on, it does this.
     pub fn behave(&self, behaviour: Behaviour) {
         self.0.lock().unwrap().behaviour = behaviour;

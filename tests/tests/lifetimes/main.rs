@@ -9,6 +9,7 @@ mod persistence;
 mod runtimes;
 mod sessions;
 mod sharing;
+mod stores;
 
 /// Runs this on a thread outside of tokio.
 fn on_a_bare_thread<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {

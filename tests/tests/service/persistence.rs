@@ -245,6 +245,38 @@ async fn s14_a_failing_store_is_written_to_once_per_change() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s14_a_store_that_hangs_is_let_go_of_8_seconds_after_everything_else() {
+    let (store, clock) = (MemoryStore::default(), HandMovedClock::start());
+    let (turn, script) = process(&store, &clock);
+    script.answer(available("alice"));
+    let states = turn.subscribe();
+    settle().await;
+    store.behave(Behaviour::Hanging);
+    let state = turn.state().unwrap();
+    turn.report_rejected(state.available().unwrap());
+    drop((turn, states));
+    settle().await;
+    assert_eq!(store.owners(), 2, "the removal is on its way");
+    sleep(8 * SECOND + Duration::from_millis(1)).await;
+    settle().await;
+    assert_eq!(store.owners(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_get_dropped_while_the_store_is_read_loses_nothing() {
+    let (store, clock) = first_run().await;
+    store.behave(Behaviour::Hanging);
+    let (turn, script) = process(&store, &clock);
+    assert_eq!(turn.get().now_or_never(), None);
+    settle().await;
+    store.behave(Behaviour::Sound);
+    // The store is passed over after a second.
+    sleep(2 * SECOND).await;
+    assert_eq!(turn.get().await.unwrap().username(), "alice");
+    assert_eq!(script.requests(), 0, "it was read again before the next request");
+}
+
+#[tokio::test(start_paused = true)]
 async fn s14_nothing_is_written_that_is_there_already() {
     let (store, clock) = first_run().await;
     let before = store.writes();

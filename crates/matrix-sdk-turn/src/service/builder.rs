@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 use super::{
     TurnService,
     fallback::{Fallback, InvalidFallback},
+    inner::Inner,
     keeper::Keeper,
-    shared::{Inner, Shared},
+    shared::Shared,
 };
 use crate::{
     clock::{Clock, SystemClock},

@@ -3,6 +3,7 @@
 mod builder;
 mod entry;
 mod fallback;
+mod inner;
 mod keeper;
 mod place;
 mod shared;

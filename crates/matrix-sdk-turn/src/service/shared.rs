@@ -16,26 +16,22 @@ use tokio_stream::wrappers::WatchStream;
 use tracing::{debug, info, warn};
 
 use super::{
-    fallback::Fallback,
+    inner::{Inner, Source},
     keeper::Keeper,
-    place::{Place, Vacancy},
+    place::Vacancy,
 };
 use crate::{
     clock::{Clock, Timestamp},
-    runtime::InRuntime,
     schedule::{Saved, Schedule},
-    source::{Answer, TurnServerSource},
+    source::Answer,
     state::TurnState,
-    status::{TurnStateKind, TurnStatus},
-    unavailable::{Unavailable, UnavailableReason},
+    status::TurnStatus,
+    unavailable::Unavailable,
 };
 
 /// How long [`get`](super::TurnService::get) waits for an answer while it holds credentials that
 /// are valid. A homeserver that is up answers within this.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
-
-/// It may hold the SDK's `Client`.
-pub(super) type Source = InRuntime<Box<dyn TurnServerSource>>;
 
 pub(super) struct Shared {
     pub(super) runtime: Handle,
@@ -49,25 +45,6 @@ pub(super) struct Shared {
     progress: Notify,
     /// Wakes those who can run the task in another runtime.
     pub(super) task_lost: Arc<Notify>,
-}
-
-pub(super) struct Inner {
-    schedule: Schedule,
-    /// `None` once the session has ended.
-    source: Option<Arc<Source>>,
-    /// `None` if nothing is to outlive the process, or once the session has ended.
-    keeper: Option<Arc<Keeper>>,
-    fallback: Fallback,
-    subscribers: usize,
-    asked: Asked,
-    task: Place,
-}
-
-/// How often the source was asked, and when last.
-#[derive(Clone, Copy, Default)]
-struct Asked {
-    times: u64,
-    last: Option<Timestamp>,
 }
 
 /// What the task does next.
@@ -165,19 +142,8 @@ impl Shared {
     }
 
     pub(super) fn status(&self) -> TurnStatus {
-        let state = self.state().as_ref().map(TurnStateKind::from);
-        let inner = self.lock();
-        let now = self.clock.now();
-        TurnStatus {
-            state,
-            valid_for: inner.schedule.valid_for(now),
-            subscribers: inner.subscribers,
-            requests: inner.asked.times,
-            asked_at: inner.asked.last.map(|asked| asked.wall),
-            next_request_in: inner.schedule.next_request_in(now),
-            failures_in_a_row: inner.schedule.failures_in_a_row(),
-            last_failure: inner.schedule.last_failure().cloned(),
-        }
+        let state = self.state();
+        self.lock().status(state.as_ref(), self.clock.now())
     }
 
     /// Ticks whenever there is something to see: at once, unless what there is is out of date.
@@ -298,8 +264,7 @@ impl Shared {
     /// The source is about to be asked.
     pub(super) fn note_request(&self) {
         let now = self.clock.now();
-        let asked = &mut self.lock().asked;
-        *asked = Asked { times: asked.times + 1, last: Some(now) };
+        self.lock().asked.note(now);
     }
 
     /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
@@ -372,45 +337,6 @@ impl Shared {
 
 pub(super) fn abandoned() -> Unavailable {
     Unavailable::unreachable("the tokio runtime of the service has ended, or nobody drives it")
-}
-
-impl Inner {
-    pub(super) fn new(
-        schedule: Schedule,
-        source: Arc<Source>,
-        keeper: Option<Arc<Keeper>>,
-        fallback: Fallback,
-    ) -> Self {
-        Self {
-            schedule,
-            source: Some(source),
-            keeper,
-            fallback,
-            subscribers: 0,
-            asked: Asked::default(),
-            task: Place::default(),
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.schedule.last_failure().map(Unavailable::reason) == Some(UnavailableReason::LoggedOut)
-    }
-
-    /// Tells the keeper what is to outlive the process. The caller has it written, not under the lock.
-    fn keep(&mut self) -> Option<Arc<Keeper>> {
-        let keeper = self.keeper.clone()?;
-        if self.has_ended() {
-            keeper.forget();
-            self.keeper = None;
-        } else {
-            keeper.want(self.schedule.saved());
-        }
-        Some(keeper)
-    }
-
-    fn release_source_if_ended(&mut self) -> Option<Arc<Source>> {
-        if self.has_ended() { self.source.take() } else { None }
-    }
 }
 
 impl Drop for Shared {

@@ -21,8 +21,9 @@ use tokio::{
 use tracing::{Instrument, debug, debug_span};
 
 use super::{
+    inner::Source,
     place::{RUNTIME_PATIENCE, Vacancy},
-    shared::{ANSWER_PATIENCE, Shared, Source},
+    shared::{ANSWER_PATIENCE, Shared},
 };
 use crate::{
     source::{Answer, SessionEvent, TurnServerSource},
