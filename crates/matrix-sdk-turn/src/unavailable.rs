@@ -170,6 +170,12 @@ impl Unavailable {
         self.reason
     }
 
+    /// A few words on what happened, if there is more to say than the kind. They may come from
+    /// outside, and contain control characters.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// How long the homeserver asked to be left alone for, counted from its answer. Only with
     /// [`UnavailableReason::RateLimited`].
     pub fn retry_after(&self) -> Option<Duration> {

@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, error::ErrorKind};
+use matrix_sdk_turn::IceUri;
 use url::Url;
 
 /// Why do calls not connect? Tries a homeserver's TURN servers for real, and names what to change.
@@ -125,7 +126,7 @@ impl Args {
 }
 
 impl SourceArgs {
-    fn source(&self) -> Result<Source, &'static str> {
+    fn source(&self) -> Result<Source, String> {
         if let Some(homeserver) = &self.homeserver {
             ensure_no_user(homeserver)?;
             return Ok(Source::Homeserver {
@@ -139,10 +140,26 @@ impl SourceArgs {
         if self.embedded {
             return Ok(Source::Embedded);
         }
+        for uri in &self.uri {
+            ensure_usable(uri, self.username.as_deref())?;
+        }
         Ok(Source::Given {
             uris: self.uri.clone(),
             username: self.username.clone().unwrap_or_default(),
         })
+    }
+}
+
+/// The URI is not repeated: somebody may have put a password into it.
+fn ensure_usable(uri: &str, username: Option<&str>) -> Result<(), String> {
+    let uri: IceUri = uri.parse().map_err(|why| {
+        format!("--uri takes a URI like turn:turn.example.org?transport=udp, and one is not: {why}")
+    })?;
+    match uri.is_turn() && username.is_none_or(str::is_empty) {
+        true => {
+            Err("--uri takes a turn: URI with --username: the name to authenticate with".to_owned())
+        }
+        false => Ok(()),
     }
 }
 
@@ -191,6 +208,22 @@ mod tests {
         assert!(parse("--embedded --homeserver example.org").is_err());
         assert_eq!(parse("--embedded").unwrap().source, Source::Embedded);
         assert_eq!(parse("--from-json -").unwrap().source, Source::Saved("-".into()));
+    }
+
+    #[test]
+    fn a_uri_that_cannot_be_tried_is_refused_and_not_repeated() {
+        for flags in [
+            "--uri http://example.org --username alice",
+            "--uri turn:alice:s3cret@example.org --username alice",
+            "--uri turn:a --uri turn: --username alice",
+        ] {
+            let error = parse(flags).unwrap_err();
+            assert!(error.contains("and one is not: it"), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        let error = parse("--uri turn:a").unwrap_err();
+        assert!(error.contains("--username"), "{error}");
+        assert!(parse("--uri stun:a").is_ok());
     }
 
     #[test]

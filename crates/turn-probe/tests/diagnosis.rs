@@ -297,6 +297,14 @@ fn what_the_homeserver_did_not_hand_out_is_told_only_if_it_said_so() {
     };
     assert_eq!(code(UnavailableReason::NotConfigured), Some("no_turn"));
     assert_eq!(code(UnavailableReason::Misconfigured), Some("misconfigured"));
+    let why = Unavailable::new(UnavailableReason::Misconfigured)
+        .with_detail("none of its URIs can be used: its host is neither a name nor an IP address");
+    let findings = diagnose_unavailable(&why).unwrap().findings;
+    assert_eq!(
+        findings[0].cause.meaning(),
+        "The homeserver hands out a TURN server that no client can use: none of its URIs can be \
+         used: its host is neither a name nor an IP address."
+    );
     assert_eq!(code(UnavailableReason::Forbidden), Some("forbidden"));
     assert_eq!(code(UnavailableReason::Unreachable), None);
     assert_eq!(code(UnavailableReason::RateLimited), None);

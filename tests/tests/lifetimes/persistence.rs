@@ -56,6 +56,15 @@ impl World {
             .unwrap()
     }
 
+    async fn let_the_entry_be_another_devices(&self) {
+        let client = self.client_without_session().await;
+        let store = client.state_store();
+        let stored = store.get_kv_data(KEY).await.unwrap().unwrap();
+        let foreign = stored.into_filter().unwrap().replacen("DEVICE", "OTHER", 1);
+        store.set_kv_data(KEY, StateStoreDataValue::Filter(foreign)).await.unwrap();
+        gone(client).await;
+    }
+
     /// The number of requests after somebody got credentials in one run of the app.
     async fn requests_after_a_run(&self, device_id: OwnedDeviceId) -> usize {
         let turn = service(&self.client(device_id).await);
@@ -126,14 +135,23 @@ async fn s14_another_device_in_the_same_store_discards_them_with_one_line() {
     gone(client).await;
 
     let (log, _guard) = Log::record();
-    let client = world.client_without_session().await;
-    let stored = client.state_store().get_kv_data(KEY).await.unwrap().unwrap();
-    let foreign = stored.into_filter().unwrap().replacen("DEVICE", "OTHER", 1);
-    client.state_store().set_kv_data(KEY, StateStoreDataValue::Filter(foreign)).await.unwrap();
-    gone(client).await;
-
+    world.let_the_entry_be_another_devices().await;
     assert_eq!(world.requests_after_a_run(device()).await, 2);
     assert_eq!(log.lines_with("another session stored").len(), 1);
+}
+
+#[tokio::test]
+async fn s14_what_another_device_left_is_removed_though_there_is_nothing_to_replace_it() {
+    let world = World::start().await;
+    let client = world.client(device()).await;
+    service(&client).get().await.unwrap();
+    gone(client).await;
+    world.let_the_entry_be_another_devices().await;
+
+    world.homeserver.server.reset().await;
+    let client = world.client(device()).await;
+    assert!(service(&client).get().await.is_err());
+    assert!(client.state_store().get_kv_data(KEY).await.unwrap().is_none());
 }
 
 #[tokio::test]

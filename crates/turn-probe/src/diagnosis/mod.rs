@@ -81,7 +81,10 @@ pub fn diagnose(server: &TurnServer, circumstances: &Circumstances, steps: &[Ste
 pub fn diagnose_unavailable(why: &Unavailable) -> Option<Diagnosis> {
     let cause = match why.reason() {
         UnavailableReason::NotConfigured => Cause::NoTurn,
-        UnavailableReason::Misconfigured => Cause::Misconfigured(Text::new(&why.to_string())),
+        UnavailableReason::Misconfigured => {
+            let what = why.detail().map_or_else(|| why.to_string(), str::to_owned);
+            Cause::Misconfigured(Text::new(&what))
+        }
         UnavailableReason::Forbidden => Cause::Forbidden,
         _ => return None,
     };

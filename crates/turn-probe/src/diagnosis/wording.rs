@@ -7,9 +7,75 @@ use std::time::SystemTime;
 use super::{Cause, Origin, words::in_words};
 use crate::failure::{CertificateFault, Stranger};
 
+/// What a cause is about, and so where its words are.
+enum Topic {
+    /// What the homeserver hands out.
+    Offer,
+    /// The way to the TURN server.
+    Network,
+    Certificate,
+    /// Credentials that the TURN server does not accept.
+    Rejection,
+    /// What it does with those that it accepts.
+    Relaying,
+}
+
 impl Cause {
     /// One sentence on what it means.
     pub fn meaning(&self) -> String {
+        match self.topic() {
+            Topic::Offer => self.meaning_of_offer(),
+            Topic::Network => self.meaning_of_network(),
+            Topic::Certificate => self.meaning_of_certificate(),
+            Topic::Rejection => self.meaning_of_rejection(),
+            Topic::Relaying => self.meaning_of_relaying(),
+        }
+    }
+
+    /// One sentence on what to change.
+    pub fn advice(&self) -> String {
+        match self.topic() {
+            Topic::Offer => self.advice_on_offer(),
+            Topic::Network => self.advice_on_network(),
+            Topic::Certificate => self.advice_on_certificate(),
+            Topic::Rejection => self.advice_on_rejection(),
+            Topic::Relaying => self.advice_on_relaying(),
+        }
+    }
+
+    fn topic(&self) -> Topic {
+        match self {
+            Self::NoTurn
+            | Self::Misconfigured(_)
+            | Self::Forbidden
+            | Self::NoTurnUri
+            | Self::UnusableUri(_)
+            | Self::ShortTtl(_)
+            | Self::OnlyUdp
+            | Self::NoTls
+            | Self::NoHttpsPort
+            | Self::DtlsNotTried => Topic::Offer,
+            Self::Expired { .. }
+            | Self::ClocksDiffer { .. }
+            | Self::SecretsDiffer { .. }
+            | Self::PasswordRejected { .. } => Topic::Rejection,
+            Self::Certificate { .. } | Self::TlsFails(_) | Self::CertificateExpiresSoon { .. } => {
+                Topic::Certificate
+            }
+            Self::PeerDenied { .. }
+            | Self::WrongFamily { .. }
+            | Self::Quota
+            | Self::NoPorts
+            | Self::PrivateRelay { .. }
+            | Self::RelayedDataLost { .. }
+            | Self::RelayPortsFiltered { .. }
+            | Self::Refused { .. }
+            | Self::Misbehaves(_) => Topic::Relaying,
+            _ => Topic::Network,
+        }
+    }
+
+    fn meaning_of_offer(&self) -> String {
         match self {
             Self::NoTurn => {
                 "The homeserver hands out no TURN server, so calls between people behind \
@@ -51,28 +117,11 @@ impl Cause {
                                    not tried."
                     .to_owned()
             }
-            Self::Expired { .. }
-            | Self::ClocksDiffer { .. }
-            | Self::SecretsDiffer { .. }
-            | Self::PasswordRejected { .. } => self.meaning_of_rejection(),
-            Self::Certificate { .. } | Self::TlsFails(_) | Self::CertificateExpiresSoon { .. } => {
-                self.meaning_of_certificate()
-            }
-            Self::PeerDenied { .. }
-            | Self::WrongFamily { .. }
-            | Self::Quota
-            | Self::NoPorts
-            | Self::PrivateRelay { .. }
-            | Self::RelayedDataLost { .. }
-            | Self::RelayPortsFiltered { .. }
-            | Self::Refused { .. }
-            | Self::Misbehaves(_) => self.meaning_of_relaying(),
-            _ => self.meaning_of_network(),
+            _ => String::new(),
         }
     }
 
-    /// One sentence on what to change.
-    pub fn advice(&self) -> String {
+    fn advice_on_offer(&self) -> String {
         match self {
             Self::NoTurn => {
                 "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml, and restart \
@@ -99,23 +148,7 @@ impl Cause {
             Self::DtlsNotTried => {
                 "Write ?transport=tcp in `turn_uris` for TURN over TLS.".to_owned()
             }
-            Self::Expired { .. }
-            | Self::ClocksDiffer { .. }
-            | Self::SecretsDiffer { .. }
-            | Self::PasswordRejected { .. } => self.advice_on_rejection(),
-            Self::Certificate { .. } | Self::TlsFails(_) | Self::CertificateExpiresSoon { .. } => {
-                self.advice_on_certificate()
-            }
-            Self::PeerDenied { .. }
-            | Self::WrongFamily { .. }
-            | Self::Quota
-            | Self::NoPorts
-            | Self::PrivateRelay { .. }
-            | Self::RelayedDataLost { .. }
-            | Self::RelayPortsFiltered { .. }
-            | Self::Refused { .. }
-            | Self::Misbehaves(_) => self.advice_on_relaying(),
-            _ => self.advice_on_network(),
+            _ => String::new(),
         }
     }
 
