@@ -4,6 +4,7 @@ mod call;
 mod demo;
 mod denied;
 mod doctor;
+mod endpoints;
 mod firefox;
 mod hostile;
 mod lifetimes;
@@ -167,6 +168,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(stacks::aiortc_peers_exchange_data_that_only_coturn_carries, WithTurn(DAY))
         .without_widgets()
         .with(&[Part::Aiortc]),
+    scenario!(endpoints::a_turn_client_gets_a_relay_with_each_part_of_an_endpoint, WithTurn(DAY))
+        .without_widgets(),
     scenario!(watching::many_watches_cost_the_homeserver_one_request, WithTurn(DAY))
         .without_allocations(),
     scenario!(reload::a_page_that_reloads_gets_credentials_at_once, WithTurn(DAY)),
