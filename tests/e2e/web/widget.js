@@ -77,6 +77,7 @@ function connect() {
 }
 
 function connectBy(iceServers) {
+    peer?.close();
     peer = new RTCPeerConnection(relayed(iceServers));
     peer.addEventListener("datachannel", (event) => use(event.channel));
     flow = new Flow(peer);
@@ -164,6 +165,15 @@ async function selectedPair() {
     return [pair.localCandidateId, pair.remoteCandidateId].map((id) => byId(id).candidateType);
 }
 
+/** How far ICE came with each pair of candidates. */
+async function candidatePairs() {
+    const stats = [...(await peer.getStats()).values()];
+    const pairs = stats.filter(({ type }) => type === "candidate-pair");
+    return pairs.map(({ state, requestsSent, responsesReceived, requestsReceived }) => {
+        return { state, requestsSent, responsesReceived, requestsReceived };
+    });
+}
+
 /** What a page can send that the library never would. */
 function raw(message) {
     parent.postMessage(message, clientOrigin);
@@ -178,6 +188,7 @@ window.widget = {
     answer,
     answerAgain,
     api,
+    candidatePairs,
     flood,
     flowReport: () => flow.report(),
     gather,
