@@ -123,16 +123,29 @@ impl Shared {
     /// What there is to see, without what expired while the timers stood still.
     pub(super) fn state(&self) -> Option<TurnState> {
         let mut inner = self.lock();
-        let now = self.clock.now();
-        let update = inner.schedule.take_update(now);
-        if update.is_some() {
-            inner.task.wake(now.monotonic);
-        }
+        let update = self.expire(&mut inner);
         let fallback = &inner.fallback;
         let state = inner.schedule.published().map(|state| fallback.instead_of(state.clone()));
         drop(inner);
         self.publish(update);
         state
+    }
+
+    /// Withdraws what expired while the timers stood still. Returns whether there was any.
+    pub(super) fn withdraw_expired(&self) -> bool {
+        let update = self.expire(&mut self.lock());
+        let has_expired = update.is_some();
+        self.publish(update);
+        has_expired
+    }
+
+    fn expire(&self, inner: &mut Inner) -> Option<TurnState> {
+        let now = self.clock.now();
+        let update = inner.schedule.take_update(now);
+        if update.is_some() {
+            inner.task.wake(now.monotonic);
+        }
+        update
     }
 
     /// Whether the client's own ICE servers are used where the homeserver has none.
@@ -165,10 +178,14 @@ impl Shared {
     pub(super) fn unsubscribe(&self) {
         let mut inner = self.lock();
         inner.subscribers = inner.subscribers.saturating_sub(1);
-        if inner.subscribers == 0 {
-            inner.schedule.unsubscribe();
+        if inner.subscribers > 0 {
+            return;
         }
-        inner.task.wake(self.clock.now().monotonic);
+        inner.schedule.unsubscribe();
+        // The answer to a request that was sent is not thrown away.
+        if inner.schedule.in_flight().is_none() {
+            inner.task.leave();
+        }
     }
 
     /// The source answered the task that is woken by `wake`. If another task has taken its place,

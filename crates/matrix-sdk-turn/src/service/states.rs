@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use futures_core::{FusedStream, Stream};
@@ -82,9 +82,14 @@ impl Stream for TurnStates {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TurnState>> {
         let Some(subscription) = &self.subscription else { return Poll::Ready(None) };
         let shared = subscription.shared.clone();
-        // What expired meanwhile is withdrawn, and that is published, if it is not yet.
-        shared.state();
-        while ready!(Pin::new(&mut self.published).poll_next(cx)).is_some() {
+        loop {
+            match Pin::new(&mut self.published).poll_next(cx) {
+                Poll::Ready(Some(_)) => {}
+                // What expired meanwhile is withdrawn, and that is published, if it is not yet.
+                Poll::Pending if shared.withdraw_expired() => continue,
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+            }
             let Some(state) = shared.state().filter(|state| self.seen.is_news(state)) else {
                 continue;
             };
@@ -94,7 +99,6 @@ impl Stream for TurnStates {
             }
             return Poll::Ready(Some(state));
         }
-        Poll::Ready(None)
     }
 }
 

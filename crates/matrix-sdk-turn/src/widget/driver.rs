@@ -145,7 +145,7 @@ impl fmt::Debug for TurnWidgetDriver {
 /// To be called by the task that runs the SDK's driver. Anywhere else, the driver could answer before
 /// the handle is dropped, and notice nothing.
 fn disconnect_sdk(link: &Link) {
-    let last_request = link.with_machine(|machine, _| machine.harmless_request());
+    let last_request = link.with_machine(|machine| machine.harmless_request());
     if let (Some(handle), Some(request)) = (link.take_sdk_handle(), last_request) {
         sdk::send(&handle, request);
     }
@@ -155,12 +155,12 @@ fn disconnect_sdk(link: &Link) {
 async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool) {
     let mut states: Option<TurnStates> = None;
     while !link.is_closed() {
-        let (wants_credentials, timeout) = link.with_machine(|machine, now| {
-            machine.handle_timeout(now);
+        let (wants_credentials, timeout) = link.with_machine(|machine| {
+            machine.handle_timeout(|| link.now());
             (machine.wants_credentials(), machine.poll_timeout())
         });
         if !wants_credentials && states.take().is_some() {
-            link.with_machine(|machine, _| machine.on_unsubscribed());
+            link.with_machine(Machine::on_unsubscribed);
         }
         if wants_credentials && states.is_none() {
             states = Some(turn.subscribe());
@@ -169,7 +169,7 @@ async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool)
         tokio::select! {
             state = next_state(&mut states) => {
                 let state = if fallback_for_widgets { state } else { state.without_fallback() };
-                link.with_machine(|machine, now| machine.on_turn_state(now, state));
+                link.with_machine(|machine| machine.on_turn_state(link.now(), state));
             }
             () = async {
                 match timeout {
@@ -200,11 +200,10 @@ struct AskedOnce<P> {
 
 impl<P: TurnCapabilitiesProvider> CapabilitiesProvider for AskedOnce<P> {
     async fn acquire_capabilities(&self, capabilities: Capabilities) -> Capabilities {
-        let turn_servers = self.link.with_machine(|machine, _| machine.is_turn_requested());
+        let turn_servers = self.link.with_machine(|machine| machine.is_turn_requested());
         let requested = CapabilitiesWithTurn { capabilities, turn_servers };
         let granted = self.provider.acquire_capabilities(requested).await;
-        self.link.with_machine(|machine, _| machine.on_decision(granted.turn_servers));
-        self.link.changed.notify_one();
+        self.link.with_machine(|machine| machine.on_decision(granted.turn_servers));
         granted.capabilities
     }
 }

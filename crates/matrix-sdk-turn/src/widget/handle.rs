@@ -14,8 +14,8 @@ use tokio::sync::Mutex;
 
 use super::{
     link::End,
-    machine::{Disposition, Machine},
-    message::{FROM_WIDGET, TO_WIDGET},
+    machine::Disposition,
+    message::{FROM_WIDGET, TO_WIDGET, may_be_one_of},
     sdk,
 };
 
@@ -115,15 +115,11 @@ impl Inner {
         if self.end.is_closed() {
             return false;
         }
-        if FROM_WIDGET.are_in(&message) {
-            let disposition =
-                self.end.with_machine(|machine, now| machine.on_message_from_widget(now, &message));
-            self.end.changed.notify_one();
-            if disposition == Disposition::Consumed {
-                return true;
-            }
-        }
-        self.send_to_sdk(message)
+        let is_consumed = may_be_one_of(FROM_WIDGET, &message)
+            && self.end.with_machine(|machine| {
+                machine.on_message_from_widget(|| self.end.now(), &message) == Disposition::Consumed
+            });
+        is_consumed || self.send_to_sdk(message)
     }
 
     fn send_to_sdk(&self, message: String) -> bool {
@@ -163,8 +159,8 @@ impl Inner {
     /// A message of the SDK's; or, once its driver is gone, what is left of ours.
     fn on_sdk_message(&self, message: Option<String>) -> Option<String> {
         match message {
-            Some(message) if TO_WIDGET.are_in(&message) => {
-                Some(self.end.with_machine(|machine, _| machine.on_message_to_widget(message)))
+            Some(message) if may_be_one_of(TO_WIDGET, &message) => {
+                Some(self.end.with_machine(|machine| machine.on_message_to_widget(message)))
             }
             Some(message) => Some(message),
             None => self.poll_transmit(),
@@ -172,12 +168,7 @@ impl Inner {
     }
 
     fn poll_transmit(&self) -> Option<String> {
-        let message = self.end.with_machine(Machine::poll_transmit);
-        if message.is_some() {
-            // An update has to be acknowledged in time.
-            self.end.changed.notify_one();
-        }
-        message
+        self.end.with_machine(|machine| machine.poll_transmit(|| self.end.now()))
     }
 }
 

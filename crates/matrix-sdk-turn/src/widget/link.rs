@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use matrix_sdk::widget::WidgetDriverHandle;
@@ -23,7 +24,7 @@ pub(super) struct Link {
     sdk_handle: Mutex<Option<WidgetDriverHandle>>,
     /// Wakes the receiver: the machine has a message for the widget.
     pub(super) transmit: Notify,
-    /// Wakes the driver: the machine may want credentials, or another timeout.
+    /// Wakes the driver: the machine wants credentials, or none, or has an earlier timeout.
     pub(super) changed: Notify,
 }
 
@@ -39,15 +40,23 @@ impl Link {
         })
     }
 
-    pub(super) fn with_machine<T>(&self, act: impl FnOnce(&mut Machine, Timestamp) -> T) -> T {
+    /// Wakes the receiver and the driver if there is something to do for them after it.
+    pub(super) fn with_machine<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
         // Nothing that runs under the lock panics halfway through a change.
         let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        let result = act(&mut machine, now);
-        if machine.has_transmit(now) {
+        let before = Wishes::of(&machine);
+        let result = act(&mut machine);
+        if machine.has_transmit() {
             self.transmit.notify_one();
         }
+        if Wishes::of(&machine).concern_the_driver(&before) {
+            self.changed.notify_one();
+        }
         result
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Leaves the SDK's handle to the driver: all of ours are dropped.
@@ -66,8 +75,26 @@ impl Link {
 
     fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        self.with_machine(|machine, _| machine.close());
+        self.with_machine(Machine::close);
         self.changed.notify_one();
+    }
+}
+
+/// What the machine wants of the driver.
+struct Wishes {
+    credentials: bool,
+    timeout: Option<Instant>,
+}
+
+impl Wishes {
+    fn of(machine: &Machine) -> Self {
+        Self { credentials: machine.wants_credentials(), timeout: machine.poll_timeout() }
+    }
+
+    /// Whether the driver has to know. If a timeout is over, it finds out when it wakes for it.
+    fn concern_the_driver(&self, before: &Self) -> bool {
+        let is_earlier = |timeout| before.timeout.is_none_or(|before| timeout < before);
+        self.credentials != before.credentials || self.timeout.is_some_and(is_earlier)
     }
 }
 

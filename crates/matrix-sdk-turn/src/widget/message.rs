@@ -1,8 +1,7 @@
 //! The widget API's envelope: what is ours in it, what is read, and what is added.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
-use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -105,39 +104,47 @@ impl<'m> Envelope<'m> {
 /// The largest message that is looked at; larger ones are not ours.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// Finds the names of some actions in a message. Nearly no other message has one, so it need not be
-/// parsed.
-pub(crate) struct Names(LazyLock<Option<AhoCorasick>>);
+/// Whether a message may be one of these actions. What it tells of nearly every other message, it
+/// tells from the first bytes, so that the rest need not be looked at.
+pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
+    message.len() <= MAX_BYTES
+        && first_action(message)
+            .is_none_or(|name| actions.iter().any(|action| action.name() == name))
+}
 
-impl Names {
-    pub(crate) fn are_in(&self, message: &str) -> bool {
-        message.len() <= MAX_BYTES && self.0.as_ref().is_none_or(|names| names.is_match(message))
+/// The name that stands first under `action`, if all before it are strings, and written plainly. A
+/// message with a second one is no message of the widget API: serde takes no field twice.
+fn first_action(message: &str) -> Option<&str> {
+    let mut fields = message.trim_start().strip_prefix('{')?;
+    loop {
+        let (name, rest) = plain_string(fields)?;
+        let (value, rest) = plain_string(rest.trim_start().strip_prefix(':')?)?;
+        if name == "action" {
+            return Some(value);
+        }
+        fields = rest.trim_start().strip_prefix(',')?;
     }
 }
 
-fn search(actions: &[Action]) -> Option<AhoCorasick> {
-    /// JSON can write any letter of a name like this, so a message with it is looked at.
-    const ESCAPE: &str = "\\u00";
-
-    AhoCorasick::new(actions.iter().map(|action| action.name()).chain([ESCAPE])).ok()
+/// A JSON string that needs no unescaping, and what comes after it.
+fn plain_string(json: &str) -> Option<(&str, &str)> {
+    let (string, rest) = json.trim_start().strip_prefix('"')?.split_once('"')?;
+    (!string.contains('\\')).then_some((string, rest))
 }
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
 /// `capabilities`.
-pub(crate) static FROM_WIDGET: Names = Names(LazyLock::new(|| {
-    search(&[
-        Action::WatchTurnServers,
-        Action::UnwatchTurnServers,
-        Action::UpdateTurnServers,
-        Action::ContentLoaded,
-        Action::Capabilities,
-    ])
-}));
+pub(crate) const FROM_WIDGET: &[Action] = &[
+    Action::WatchTurnServers,
+    Action::UnwatchTurnServers,
+    Action::UpdateTurnServers,
+    Action::ContentLoaded,
+    Action::Capabilities,
+];
 
 /// In messages to the widget: those that negotiate, and the response to `supported_api_versions`.
-pub(crate) static TO_WIDGET: Names = Names(LazyLock::new(|| {
-    search(&[Action::Capabilities, Action::NotifyCapabilities, Action::SupportedApiVersions])
-}));
+pub(crate) const TO_WIDGET: &[Action] =
+    &[Action::Capabilities, Action::NotifyCapabilities, Action::SupportedApiVersions];
 
 /// The capabilities in a widget's response to `capabilities`.
 #[derive(Deserialize)]
@@ -311,13 +318,38 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_however_it_is_written() {
-        assert!(FROM_WIDGET.are_in("watch_turn_servers"));
-        assert!(FROM_WIDGET.are_in("watch_t\\u0075rn_servers"));
-        assert!(!FROM_WIDGET.are_in("watch_birds"));
-        assert!(TO_WIDGET.are_in("notify_capabilities"));
-        assert!(TO_WIDGET.are_in("supported_api_versions"));
-        assert!(!TO_WIDGET.are_in("send_event"));
+    fn nothing_is_missed_by_looking_at_the_first_action() {
+        let may_be_ours = |message: &str| may_be_one_of(FROM_WIDGET, message);
+        for ours in [
+            r#"{"action":"watch_turn_servers"}"#,
+            " { \"widgetId\" :\t\"w\" , \n\"action\" : \"watch_turn_servers\" } ",
+            r#"{"data":{"action":"send_event"},"action":"watch_turn_servers"}"#,
+            r#"{"x":1,"action":"watch_turn_servers"}"#,
+            r#"{"widgetId":"\"","action":"watch_turn_servers"}"#,
+            r#"{"\u0061ction":"watch_turn_servers"}"#,
+            r#"{"action":"watch_t\u0075rn_servers"}"#,
+            r#"{"action":null}"#,
+        ] {
+            assert!(may_be_ours(ours), "{ours}");
+        }
+        for foreign in [
+            r#"{"action":"send_event","data":"watch_turn_servers"}"#,
+            r#"{"api":"fromWidget","action":"send_event","data":{"action":"watch_turn_servers"}}"#,
+        ] {
+            assert!(!may_be_ours(foreign), "{foreign}");
+        }
+        assert!(may_be_one_of(TO_WIDGET, r#"{"action":"notify_capabilities"}"#));
+    }
+
+    #[test]
+    fn what_has_two_actions_is_no_message() {
+        let action = r#""action":"watch_turn_servers""#;
+        for other in [r#""action":"send_event""#, r#""\u0061ction":"send_event""#] {
+            for actions in [[action, other], [other, action]].map(|both| both.join(",")) {
+                let message = format!(r#"{{"api":"fromWidget","widgetId":"w",{actions}}}"#);
+                assert!(Envelope::parse(&message).is_none(), "{message}");
+            }
+        }
     }
 
     #[test]

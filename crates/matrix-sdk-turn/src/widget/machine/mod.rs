@@ -3,6 +3,9 @@
 //! Messages and credential states go in; [`Machine::poll_transmit`] gives the messages that go to
 //! the widget, [`Machine::wants_credentials`] whether states are needed, and
 //! [`Machine::poll_timeout`] when to call [`Machine::handle_timeout`].
+//!
+//! The time is handed in as a function, and read only where it matters: reading it costs as much as
+//! most of what is done here.
 
 mod delivery;
 mod negotiation;
@@ -86,7 +89,11 @@ impl Machine {
     }
 
     /// A message that the widget sent.
-    pub(crate) fn on_message_from_widget(&mut self, now: Timestamp, message: &str) -> Disposition {
+    pub(crate) fn on_message_from_widget(
+        &mut self,
+        now: impl FnOnce() -> Timestamp,
+        message: &str,
+    ) -> Disposition {
         let Some(envelope) = Envelope::parse(message) else { return Disposition::PassOn };
         let Some(action) = envelope.action() else { return Disposition::PassOn };
         if envelope.widget_id != self.widget_id {
@@ -95,11 +102,11 @@ impl Machine {
         let request_id = envelope.request_id.as_deref();
         match (envelope.api, action, envelope.response) {
             (Api::FromWidget, Action::WatchTurnServers, None) => {
-                self.on_request(now, message, Self::watch);
+                self.on_request(message, |machine| machine.watch(now(), message));
                 Disposition::Consumed
             }
             (Api::FromWidget, Action::UnwatchTurnServers, None) => {
-                self.on_request(now, message, Self::unwatch);
+                self.on_request(message, |machine| machine.unwatch(message));
                 Disposition::Consumed
             }
             (Api::ToWidget, Action::UpdateTurnServers, Some(_)) => {
@@ -134,7 +141,7 @@ impl Machine {
         }
     }
 
-    fn on_request(&mut self, now: Timestamp, request: &str, serve: fn(&mut Self, Timestamp, &str)) {
+    fn on_request(&mut self, request: &str, serve: impl FnOnce(&mut Self)) {
         if self.responses.is_full() {
             if self.responses.note_dropped() {
                 let widget_id = &self.widget_id;
@@ -143,7 +150,7 @@ impl Machine {
             return;
         }
         match self.negotiation.permission() {
-            Ok(()) => serve(self, now, request),
+            Ok(()) => serve(self),
             Err(refusal) => self.responses.extend(error_response(request, &refusal.message())),
         }
     }
@@ -157,7 +164,7 @@ impl Machine {
         self.settle(now);
     }
 
-    fn unwatch(&mut self, _now: Timestamp, request: &str) {
+    fn unwatch(&mut self, request: &str) {
         self.watch.stop(&mut self.responses);
         self.responses.extend(success_response(request));
     }
@@ -196,7 +203,11 @@ impl Machine {
         self.watch.poll_timeout().into_iter().chain(self.delivery.poll_timeout()).min()
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+    pub(crate) fn handle_timeout(&mut self, now: impl FnOnce() -> Timestamp) {
+        if self.poll_timeout().is_none() {
+            return;
+        }
+        let now = now();
         self.watch.handle_timeout(now, &mut self.responses);
         if self.delivery.handle_timeout(now)
             && let Watch::Yes { last_update } = &mut self.watch
@@ -205,22 +216,28 @@ impl Machine {
         }
     }
 
-    fn due_update(&self, now: Timestamp) -> Option<Update> {
+    fn due_update(&self) -> Option<Update> {
         let Watch::Yes { last_update } = &self.watch else { return None };
-        self.delivery.due(now, self.newest.as_ref(), last_update)
+        self.delivery.due(self.newest.as_ref(), last_update)
     }
 
-    /// Whether [`Self::poll_transmit`] has something.
-    pub(crate) fn has_transmit(&self, now: Timestamp) -> bool {
-        !self.responses.is_empty() || self.due_update(now).is_some()
+    /// Whether [`Self::poll_transmit`] has something, unless it has expired.
+    pub(crate) fn has_transmit(&self) -> bool {
+        !self.responses.is_empty() || self.due_update().is_some()
     }
 
     /// The next message to the widget. Counts as sent.
-    pub(crate) fn poll_transmit(&mut self, now: Timestamp) -> Option<String> {
+    pub(crate) fn poll_transmit(&mut self, now: impl FnOnce() -> Timestamp) -> Option<String> {
         if let Some(response) = self.responses.pop() {
             return Some(response);
         }
-        let update = self.due_update(now)?;
+        let update = self.due_update()?;
+        let now = now();
+        if update.is_expired(now) {
+            // The next state is on its way, and says so.
+            self.newest = None;
+            return None;
+        }
         let Watch::Yes { last_update } = &mut self.watch else { return None };
         self.delivery.send(now, &self.widget_id, update, last_update)
     }
@@ -270,12 +287,12 @@ mod tests {
             "action": action,
             "data": {},
         });
-        machine.on_message_from_widget(Timestamp::now(), &request.to_string())
+        machine.on_message_from_widget(Timestamp::now, &request.to_string())
     }
 
     fn respond(machine: &mut Machine, mut request: Value, response: Value) -> Disposition {
         request["response"] = response;
-        machine.on_message_from_widget(Timestamp::now(), &request.to_string())
+        machine.on_message_from_widget(Timestamp::now, &request.to_string())
     }
 
     fn negotiate(machine: &mut Machine, capabilities: &[&str], granted: bool) {
@@ -307,7 +324,7 @@ mod tests {
     }
 
     fn poll(machine: &mut Machine) -> Option<String> {
-        machine.poll_transmit(Timestamp::now())
+        machine.poll_transmit(Timestamp::now)
     }
 
     fn expect(machine: &mut Machine, words: &str) {
@@ -367,6 +384,22 @@ mod tests {
     }
 
     #[test]
+    fn w11_credentials_that_have_expired_are_not_sent() {
+        let mut machine = granted();
+        from_widget(&mut machine, WATCH);
+        let now = Timestamp::now();
+        let expires = Deadline::after(now, std::time::Duration::from_secs(1));
+        machine.on_turn_state(now, TurnState::Available(server().expiring(Some(expires))));
+        expect(&mut machine, WATCH);
+
+        let expired =
+            Timestamp { monotonic: now.monotonic + std::time::Duration::from_secs(1), ..now };
+        assert!(machine.has_transmit());
+        assert_eq!(machine.poll_transmit(|| expired), None);
+        assert!(!machine.has_transmit(), "nobody is woken for it again");
+    }
+
+    #[test]
     fn w14_a_page_that_loads_again_before_the_first_outcome_is_given_one_update() {
         let mut machine = granted();
         from_widget(&mut machine, WATCH);
@@ -414,8 +447,7 @@ mod tests {
                 "action": action,
                 "data": {},
             });
-            let disposition =
-                machine.on_message_from_widget(Timestamp::now(), &request.to_string());
+            let disposition = machine.on_message_from_widget(Timestamp::now, &request.to_string());
             assert_eq!(disposition, Disposition::PassOn);
             assert!(machine.wants_credentials() && !machine.has_new_page);
         }
@@ -478,10 +510,10 @@ mod tests {
         ) {
             let mut machine = watching();
             for (message, cut) in messages {
-                machine.on_message_from_widget(Timestamp::now(), &message);
-                machine.on_message_from_widget(Timestamp::now(), message.get(..cut).unwrap_or("{"));
-                machine.handle_timeout(Timestamp::now());
-                machine.poll_transmit(Timestamp::now());
+                machine.on_message_from_widget(Timestamp::now, &message);
+                machine.on_message_from_widget(Timestamp::now, message.get(..cut).unwrap_or("{"));
+                machine.handle_timeout(Timestamp::now);
+                machine.poll_transmit(Timestamp::now);
             }
         }
     }
