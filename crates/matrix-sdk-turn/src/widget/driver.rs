@@ -1,6 +1,12 @@
 //! The client's task: it serves the widget, and subscribes to the credentials while it watches.
 
-use std::{fmt, future::pending, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use matrix_sdk::{
     Room,
@@ -16,6 +22,7 @@ use super::{
     machine::Machine,
     provider::{CapabilitiesWithTurn, TurnCapabilitiesProvider},
     sdk,
+    signal::Woken,
 };
 use crate::{
     runtime::InRuntime,
@@ -116,13 +123,15 @@ impl TurnWidgetDriver {
         let span = debug_span!("turn_widget_driver", room_id = %room.room_id(), widget_id);
         let provider = AskedOnce { link: end.link(), provider: capabilities_provider };
         async {
+            let sdk = pin!(driver.run(room, provider));
+            let ours = pin!(async {
+                serve_turn(&end, &turn, fallback_for_widgets).await;
+                disconnect_sdk(&end);
+                sleep(FAREWELL).await;
+            });
             tokio::select! {
-                result = driver.run(room, provider) => result,
-                () = async {
-                    serve_turn(&end, &turn, fallback_for_widgets).await;
-                    disconnect_sdk(&end);
-                    sleep(FAREWELL).await;
-                } => Err(()),
+                result = Woken::new(sdk) => result,
+                () = Woken::new(ours) => Err(()),
             }
         }
         .instrument(span)
@@ -177,7 +186,7 @@ async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool)
                     None => pending().await,
                 }
             } => {}
-            () = link.changed.notified() => {}
+            () = poll_fn(|cx| link.changed.poll_take(cx)) => {}
         }
     }
 }

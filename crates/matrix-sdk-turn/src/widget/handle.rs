@@ -2,13 +2,13 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     ops::Not,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::FutureExt;
 use matrix_sdk::widget::WidgetDriverHandle;
 use tokio::sync::Mutex;
 
@@ -132,28 +132,29 @@ impl Inner {
 
     async fn recv(&self) -> Option<String> {
         let mut last = self.receiving.lock().await;
-        // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
-        if *last == Received::Ours
-            && let Some(message) = self.recv_from_sdk().now_or_never()
-        {
-            *last = Received::TheSdks;
-            return self.on_sdk_message(message);
-        }
-        loop {
-            tokio::select! {
-                biased;
-                () = self.end.transmit.notified() => {
-                    if let Some(message) = self.poll_transmit() {
-                        *last = Received::Ours;
-                        return Some(message);
-                    }
-                }
-                message = self.recv_from_sdk() => {
-                    *last = Received::TheSdks;
-                    return self.on_sdk_message(message);
-                }
+        let mut from_sdk = pin!(self.recv_from_sdk());
+        poll_fn(|cx| {
+            // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
+            if *last == Received::TheSdks
+                && let Some(message) = self.poll_ours(cx)
+            {
+                *last = Received::Ours;
+                return Poll::Ready(Some(message));
             }
-        }
+            if let Poll::Ready(message) = from_sdk.as_mut().poll(cx) {
+                *last = Received::TheSdks;
+                return Poll::Ready(self.on_sdk_message(message));
+            }
+            self.poll_ours(cx).map_or(Poll::Pending, |message| {
+                *last = Received::Ours;
+                Poll::Ready(Some(message))
+            })
+        })
+        .await
+    }
+
+    fn poll_ours(&self, cx: &Context<'_>) -> Option<String> {
+        if self.end.transmit.poll_take(cx).is_ready() { self.poll_transmit() } else { None }
     }
 
     /// A message of the SDK's; or, once its driver is gone, what is left of ours.

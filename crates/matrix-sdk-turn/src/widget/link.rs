@@ -10,9 +10,8 @@ use std::{
 };
 
 use matrix_sdk::widget::WidgetDriverHandle;
-use tokio::sync::Notify;
 
-use super::machine::Machine;
+use super::{machine::Machine, signal::Signal};
 use crate::clock::{Clock, Timestamp};
 
 /// What a driver and its handles share: the machine, and how they wake each other.
@@ -22,10 +21,10 @@ pub(super) struct Link {
     is_closed: AtomicBool,
     /// The SDK's handle, once all of ours are dropped: the driver's to use once more, and to drop.
     sdk_handle: Mutex<Option<WidgetDriverHandle>>,
-    /// Wakes the receiver: the machine has a message for the widget.
-    pub(super) transmit: Notify,
-    /// Wakes the driver: the machine wants credentials, or none, or has an earlier timeout.
-    pub(super) changed: Notify,
+    /// For the receiver: the machine has a message for the widget.
+    pub(super) transmit: Signal,
+    /// For the driver: the machine wants credentials, or none, or has an earlier timeout.
+    pub(super) changed: Signal,
 }
 
 impl Link {
@@ -35,8 +34,8 @@ impl Link {
             clock,
             is_closed: AtomicBool::new(false),
             sdk_handle: Mutex::new(None),
-            transmit: Notify::new(),
-            changed: Notify::new(),
+            transmit: Signal::default(),
+            changed: Signal::default(),
         })
     }
 
@@ -47,10 +46,10 @@ impl Link {
         let before = Wishes::of(&machine);
         let result = act(&mut machine);
         if machine.has_transmit() {
-            self.transmit.notify_one();
+            self.transmit.set();
         }
         if Wishes::of(&machine).concern_the_driver(&before) {
-            self.changed.notify_one();
+            self.changed.set();
         }
         result
     }
@@ -76,7 +75,7 @@ impl Link {
     fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.with_machine(Machine::close);
-        self.changed.notify_one();
+        self.changed.set();
     }
 }
 

@@ -1,7 +1,8 @@
 //! The widget API's envelope: what is ours in it, what is read, and what is added.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -112,24 +113,18 @@ pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
             .is_none_or(|name| actions.iter().any(|action| action.name() == name))
 }
 
-/// The name that stands first under `action`, if all before it are strings, and written plainly. A
-/// message with a second one is no message of the widget API: serde takes no field twice.
+/// The name that stands first under `action`, if nothing before it is nested or escaped, and neither
+/// is the name. A message with a second one is no message of the widget API: serde takes no field
+/// twice.
 fn first_action(message: &str) -> Option<&str> {
-    let mut fields = message.trim_start().strip_prefix('{')?;
-    loop {
-        let (name, rest) = plain_string(fields)?;
-        let (value, rest) = plain_string(rest.trim_start().strip_prefix(':')?)?;
-        if name == "action" {
-            return Some(value);
-        }
-        fields = rest.trim_start().strip_prefix(',')?;
-    }
-}
+    const FIELD: &str = r#""action":""#;
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(FIELD));
 
-/// A JSON string that needs no unescaping, and what comes after it.
-fn plain_string(json: &str) -> Option<(&str, &str)> {
-    let (string, rest) = json.trim_start().strip_prefix('"')?.split_once('"')?;
-    (!string.contains('\\')).then_some((string, rest))
+    let (before, field) = message.split_at_checked(FINDER.find(message.as_bytes())?)?;
+    let (name, _) = field.get(FIELD.len()..)?.split_once('"')?;
+    // The brace of the message itself is one.
+    let is_flat = before.bytes().filter(|byte| b"{[\\".contains(byte)).count() == 1;
+    (is_flat && !name.contains('\\')).then_some(name)
 }
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
@@ -324,8 +319,10 @@ mod tests {
             r#"{"action":"watch_turn_servers"}"#,
             " { \"widgetId\" :\t\"w\" , \n\"action\" : \"watch_turn_servers\" } ",
             r#"{"data":{"action":"send_event"},"action":"watch_turn_servers"}"#,
+            r#"{"data":["action","send_event"],"action":"watch_turn_servers"}"#,
             r#"{"x":1,"action":"watch_turn_servers"}"#,
-            r#"{"widgetId":"\"","action":"watch_turn_servers"}"#,
+            r#"{"widgetId":"\"action\":\"send_event","action":"watch_turn_servers"}"#,
+            r#"{"widgetId":"{","action":"watch_turn_servers"}"#,
             r#"{"\u0061ction":"watch_turn_servers"}"#,
             r#"{"action":"watch_t\u0075rn_servers"}"#,
             r#"{"action":null}"#,

@@ -33,6 +33,7 @@ mod machine;
 mod message;
 mod provider;
 mod sdk;
+mod signal;
 
 pub use self::{
     capability::TurnServerCapability,
