@@ -5,10 +5,11 @@
 mod compat;
 mod dependencies;
 mod e2e;
+mod instructions;
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -25,6 +26,9 @@ enum Task {
     Dependencies,
     /// Runs the end-to-end suite, and installs the real parts it needs if they are missing.
     E2e(e2e::Arguments),
+    /// Counts the instructions of what the library does often, and compares them with the counts that
+    /// are noted in benches/instructions.txt. Needs valgrind.
+    Instructions(instructions::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -32,6 +36,7 @@ fn main() -> Result<()> {
         Task::Compat(arguments) => compat::run(arguments),
         Task::Dependencies => dependencies::run(),
         Task::E2e(arguments) => e2e::run(arguments),
+        Task::Instructions(arguments) => instructions::run(&arguments),
     }
 }
 
@@ -61,4 +66,19 @@ fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("{command:?} did not start"))?;
     ensure!(status.success(), "{command:?} failed: {status}");
     Ok(())
+}
+
+/// Runs a command of cargo's that builds, and returns the executable that is meant among those it
+/// built. Variables and configuration files decide where cargo puts one, so cargo is asked.
+fn built_by(build: &mut Command, is_meant: impl Fn(&Path) -> bool) -> Result<PathBuf> {
+    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    println!("$ {build:?}");
+    let output = build.output()?;
+    ensure!(output.status.success(), "{build:?} failed: {}", output.status);
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next())
+        .map(PathBuf::from)
+        .find(|executable| is_meant(executable))
+        .with_context(|| format!("{build:?} built no such executable"))
 }

@@ -10,14 +10,9 @@ mod program;
 mod synapse;
 mod web;
 
-use std::{
-    ffi::OsString,
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsString, os::unix::process::CommandExt, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use self::{
@@ -25,7 +20,7 @@ use self::{
     synapse::Synapse,
     web::Web,
 };
-use crate::{cargo, workspace};
+use crate::{built_by, cargo, workspace};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -82,16 +77,6 @@ fn cache() -> PathBuf {
 fn build_suite() -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--workspace", "--all-targets"]);
-    // Variables and configuration files decide where cargo puts an executable, so cargo is asked.
-    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    println!("$ {build:?}");
-    let output = build.output()?;
-    ensure!(output.status.success(), "{build:?} failed: {}", output.status);
-    String::from_utf8(output.stdout)?
-        .lines()
-        .filter_map(|line| line.split_once(r#""executable":""#)?.1.split('"').next())
-        .map(PathBuf::from)
-        // The executable with its unit tests has a hash in its name.
-        .find(|executable| executable.ends_with("e2e"))
-        .context("cargo built no executable named e2e")
+    // The executable with its unit tests has a hash in its name.
+    built_by(&mut build, |executable| executable.ends_with("e2e"))
 }

@@ -1,0 +1,50 @@
+//! The whole of MSC3846 with credentials that are held: watch, `{}`, update, acknowledgement, unwatch,
+//! `{}`.
+
+use matrix_sdk_turn::{TurnServerCapability, TurnService, TurnWidgetDriverHandle};
+use serde_json::json;
+use tests::{
+    homeserver::Homeserver,
+    source::{available, scripted},
+    widget::{Provider, TURN, Widget},
+};
+
+use super::{Case, acknowledge, request, runtime};
+
+pub(super) fn cases() -> impl Iterator<Item = Case> {
+    [Case::new("cycle", 200, watch_and_unwatch)].into_iter()
+}
+
+fn watch_and_unwatch() -> impl FnMut() {
+    let runtime = runtime();
+    let (script, turn) = {
+        let (source, script) = scripted();
+        script.answer(available("alice"));
+        let turn = TurnService::builder(source).runtime(runtime.handle().clone()).build();
+        (script, turn)
+    };
+    let homeserver = runtime.block_on(Homeserver::start());
+    let handle = runtime.block_on(async {
+        let room = homeserver.room().await;
+        let capability = TurnServerCapability::new(turn.clone());
+        let mut widget = Widget::start(&capability, room, Provider::Grant);
+        widget.negotiate(&[TURN]).await;
+        // The credentials are held from here on.
+        turn.get().await.unwrap();
+        widget.handle
+    });
+    let watch = request("watch_turn_servers", &json!({}));
+    let unwatch = request("unwatch_turn_servers", &json!({}));
+    move || {
+        let _ = (&homeserver, &script, &turn);
+        runtime.block_on(cycle(&handle, watch.clone(), unwatch.clone()));
+    }
+}
+
+async fn cycle(handle: &TurnWidgetDriverHandle, watch: String, unwatch: String) {
+    handle.send(watch).await;
+    handle.recv().await.unwrap();
+    acknowledge(handle).await;
+    handle.send(unwatch).await;
+    handle.recv().await.unwrap();
+}

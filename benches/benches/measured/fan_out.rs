@@ -1,0 +1,96 @@
+//! From a new state in the service to the message leaving the handle, for so many widgets that watch,
+//! and their acknowledgements.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
+};
+
+use matrix_sdk_turn::{
+    Clock, Timestamp, TurnServerCapability, TurnService, TurnWidgetDriverHandle,
+};
+use serde_json::json;
+use tests::{
+    homeserver::Homeserver,
+    source::{available, scripted},
+    widget::{Provider, TURN, Widget},
+};
+
+use super::{Case, acknowledge, runtime};
+
+/// The schedule leaves at least 10 s between two requests.
+const BETWEEN_REQUESTS: Duration = Duration::from_secs(11);
+
+pub(super) fn cases() -> impl Iterator<Item = Case> {
+    [(1, 200), (100, 20), (10_000, 0)].into_iter().map(|(widgets, times)| {
+        Case::new(format!("new state/{widgets} widgets"), times, move || new_state(widgets))
+    })
+}
+
+fn new_state(widgets: usize) -> impl FnMut() {
+    let runtime = runtime();
+    let clock = SteppedClock::default();
+    let (source, script) = scripted();
+    let turn =
+        TurnService::builder(source).runtime(runtime.handle().clone()).clock(clock.clone()).build();
+    let homeserver = runtime.block_on(Homeserver::start());
+    script.answer(available("alice"));
+    let handles = runtime.block_on(watching(&homeserver, &turn, widgets));
+    let mut states = 0;
+    move || {
+        let _ = &homeserver;
+        clock.step(BETWEEN_REQUESTS);
+        states += 1;
+        script.answer(available(&format!("alice{states}")));
+        turn.refresh();
+        runtime.block_on(async {
+            for handle in &handles {
+                acknowledge(handle).await;
+            }
+        });
+    }
+}
+
+/// That many widgets which hold credentials.
+pub(super) async fn watching(
+    homeserver: &Homeserver,
+    turn: &TurnService,
+    widgets: usize,
+) -> Vec<TurnWidgetDriverHandle> {
+    let room = homeserver.room().await;
+    let capability = TurnServerCapability::new(turn.clone());
+    let mut handles = Vec::with_capacity(widgets);
+    for _ in 0..widgets {
+        let mut widget = Widget::start(&capability, room.clone(), Provider::Grant);
+        widget.negotiate(&[TURN]).await;
+        widget.expect_response("watch_turn_servers", json!({})).await;
+        acknowledge(&widget.handle).await;
+        handles.push(widget.handle);
+    }
+    handles
+}
+
+/// Moves by hand, so that the service may ask again at once.
+#[derive(Clone, Debug)]
+struct SteppedClock(Arc<Mutex<Timestamp>>);
+
+impl Default for SteppedClock {
+    fn default() -> Self {
+        let now = Timestamp { monotonic: Instant::now(), wall: SystemTime::now() };
+        Self(Arc::new(Mutex::new(now)))
+    }
+}
+
+impl SteppedClock {
+    fn step(&self, span: Duration) {
+        let mut now = self.0.lock().unwrap();
+        now.monotonic += span;
+        now.wall += span;
+    }
+}
+
+impl Clock for SteppedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}

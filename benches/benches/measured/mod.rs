@@ -1,0 +1,58 @@
+//! What is measured, by the clock in `handle.rs` and by instructions in `instructions.rs`.
+
+mod cycle;
+mod fan_out;
+mod passthrough;
+mod service;
+
+use matrix_sdk_turn::TurnWidgetDriverHandle;
+use serde_json::Value;
+use tests::widget::WIDGET_ID;
+use tokio::runtime::{Builder, Runtime};
+
+/// Something that is done many times over. What it needs is set up once, before it.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    /// How often it is done so that its instructions can be counted. 0: that would take too long.
+    pub(crate) times: u32,
+    pub(crate) set_up: Box<dyn Fn() -> Box<dyn FnMut()>>,
+}
+
+impl Case {
+    fn new<R: FnMut() + 'static>(
+        name: impl Into<String>,
+        times: u32,
+        set_up: impl Fn() -> R + 'static,
+    ) -> Self {
+        Self { name: name.into(), times, set_up: Box::new(move || Box::new(set_up())) }
+    }
+}
+
+/// All of them. Those whose names differ only in `sdk` and `turn` are a pair.
+pub(crate) fn cases() -> Vec<Case> {
+    passthrough::cases()
+        .chain(cycle::cases())
+        .chain(fan_out::cases())
+        .chain(service::cases())
+        .collect()
+}
+
+/// One thread, as on a client that hosts a widget, and so that instructions can be counted.
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A request of the widget's, with its fields in the order in which matrix-widget-api writes them.
+fn request(action: &str, data: &Value) -> String {
+    format!(
+        r#"{{"api":"fromWidget","widgetId":"{WIDGET_ID}","requestId":"widgetapi-1764000000000-7","action":"{action}","data":{data}}}"#
+    )
+}
+
+/// Receives an update, and acknowledges it.
+async fn acknowledge(handle: &TurnWidgetDriverHandle) {
+    let mut update = handle.recv().await.unwrap();
+    update.pop();
+    update.push_str(",\"response\":{}}");
+    handle.send(update).await;
+}
