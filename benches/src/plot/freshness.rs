@@ -154,6 +154,6 @@ fn legend(area: &Area<'_>) -> Result<(), CannotDraw> {
         say(&policy.to_string(), &style, (x + 32, 53))?;
     }
     area.draw(&PathElement::new([(90, 83), (114, 83)], least_style())).map_err(cannot_draw)?;
-    let least = "the least possible in an outage for a client that refreshes at two thirds of the TTL; else 0";
+    let least = "the least possible in an outage for a client that refreshes at two thirds of the TTL (no line: 0)";
     say(least, &style, (122, 83))
 }

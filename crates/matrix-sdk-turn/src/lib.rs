@@ -93,7 +93,8 @@
 //! What outlives the process, and what is used where the homeserver has nothing, is for the client to
 //! say: [`TurnServiceBuilder::persist`] and [`TurnServiceBuilder::fallback`].
 //!
-//! Below a TTL of 15 s, "never hammering" wins: at one request in 10 s at most, credentials run out.
+//! At short TTLs, "never hammering" wins: with one request in 10 s at most, the refresh is late below a
+//! TTL of 15 s, and at one of 10 s or less credentials run out before it.
 //!
 //! # Features
 //!
@@ -139,6 +140,7 @@ pub use matrix_sdk;
 pub use url;
 
 #[cfg(feature = "widget")]
+#[doc(inline)]
 pub use self::widget::{
     CapabilitiesWithTurn, DenyTurnServers, GrantTurnServers, Sent, TurnCapabilitiesProvider,
     TurnServerCapability, TurnWidgetDriver, TurnWidgetDriverHandle,

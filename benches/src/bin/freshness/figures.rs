@@ -14,6 +14,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long the homeserver lets requests hang.
 const HANGING: [Duration; 3] = [MINUTE, Duration::from_secs(5 * 60), Duration::from_secs(20 * 60)];
 
+/// TTLs around 15 s, below which the floor of 10 s between two requests is longer than 2/3 of them.
+const SHORT: [u64; 5] = [5, 9, 10, 12, 15];
+
 /// One TTL and one trouble, with what each policy made of it.
 pub(crate) struct Row {
     pub(crate) ttl: Duration,
@@ -48,27 +51,33 @@ impl Outage {
 pub(crate) struct Figures {
     pub(crate) rows: Vec<Row>,
     pub(crate) outages: Vec<Outage>,
+    /// Ours at short TTLs, without trouble.
+    pub(crate) short: Vec<(Duration, Measured)>,
 }
 
 impl Figures {
     pub(crate) fn measure(moments: u64) -> Self {
-        let steps = TTLS.len() * (Trouble::ALL.len() + HANGING.len());
+        let steps = TTLS.len() * (Trouble::ALL.len() + HANGING.len()) + SHORT.len();
         let progress = Progress::new(steps as u64);
-        let mut figures = Self { rows: Vec::new(), outages: Vec::new() };
+        let mut figures = Self { rows: Vec::new(), outages: Vec::new(), short: Vec::new() };
+        let step = |ttl, trouble| progress.step(format_args!("TTL {}, {trouble}", span(ttl)));
         for ttl in TTLS {
-            let step = |trouble| progress.step(format_args!("TTL {}, {trouble}", span(ttl)));
             for trouble in Trouble::ALL {
-                step(trouble);
+                step(ttl, trouble);
                 let measured = Policy::ALL.map(|policy| measure(policy, ttl, trouble, moments));
                 figures.rows.push(Row { ttl, trouble, measured });
             }
             for length in HANGING {
                 let trouble = Trouble::HangingOutage(length);
-                step(trouble);
+                step(ttl, trouble);
                 let refused = figures.of(Policy::Ours, ttl, Trouble::Outage(length)).stale;
                 let hanging = measure(Policy::Ours, ttl, trouble, moments).stale;
                 figures.outages.push(Outage { ttl, length, refused, hanging });
             }
+        }
+        for ttl in SHORT.map(Duration::from_secs) {
+            step(ttl, Trouble::NONE);
+            figures.short.push((ttl, measure(Policy::Ours, ttl, Trouble::NONE, moments)));
         }
         figures
     }

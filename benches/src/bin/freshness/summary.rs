@@ -14,9 +14,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) fn of(figures: &Figures) -> String {
-    let own =
-        [steady(figures), outage(figures), inevitable(figures), asleep(figures), failing(figures)];
-    output::findings(own.into_iter().chain(others().filter_map(|policy| fresher(figures, policy))))
+    let own = [steady, outage, inevitable, asleep, failing, short].map(|finding| finding(figures));
+    let fresher = others().filter_map(|policy| fresher(figures, policy));
+    output::findings(own.into_iter().chain(fresher))
 }
 
 fn steady(figures: &Figures) -> String {
@@ -68,6 +68,18 @@ fn failing(figures: &Figures) -> String {
         format!("{} s at a TTL of {}", seconds(stale), span(ttl))
     });
     format!("While one request in ten fails, it lacks them each day for {}.", list(&stale))
+}
+
+fn short(figures: &Figures) -> String {
+    let short = figures.short.iter().map(|(ttl, measured)| {
+        let percent = 100.0 * measured.headroom;
+        format!("{} s at a TTL of {} ({percent:.0}% left)", seconds(measured.stale), span(*ttl))
+    });
+    format!(
+        "It asks every 10 s at most. So at short TTLs less is left, or nothing, even without \
+         trouble. It lacks them each day for {}.",
+        list(&short.collect::<Vec<_>>())
+    )
 }
 
 /// Where another policy leaves a client without valid credentials for less time, and what that costs.
