@@ -71,7 +71,7 @@ fn panel(area: &Area<'_>, scenario: &Scenario, excerpt: &Excerpt) -> Result<(), 
     let Scenario { fleet, seconds } = scenario;
     let drawn = &seconds[excerpt.from as usize..excerpt.until as usize];
     let most = f64::from(drawn.iter().copied().max().unwrap_or(0)).max(10.0);
-    let powers = (0..10).map(|power| 10_f64.powi(power)).take_while(|power| *power <= most);
+    let powers = (1..10).map(|power| 10_f64.powi(power)).take_while(|power| *power <= most);
     let mut chart = ChartBuilder::on(area)
         .caption(format!("{} clients, {fleet}", thousands(fleet.clients.into())), (FONT, 17))
         .margin(8)

@@ -1,4 +1,4 @@
-//! TURN credentials for every client built on [matrix-sdk](matrix_sdk).
+//! TURN credentials for every client built on [matrix-sdk].
 //!
 //! A client that places calls needs the homeserver's TURN servers, and credentials that have not
 //! expired by the time that the call uses them. This crate keeps such credentials: as a [`Stream`]
@@ -105,7 +105,8 @@
 //!
 //! Everything runs on tokio, on the platforms that matrix-sdk runs on with it: not in a browser.
 //!
-//! [`Stream`]: futures_core::Stream
+//! [matrix-sdk]: https://docs.rs/matrix-sdk/latest/matrix_sdk/
+//! [`Stream`]: https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -135,6 +136,7 @@ mod uri;
 #[cfg(feature = "widget")]
 pub mod widget;
 
+#[doc(inline)]
 pub use async_trait::async_trait;
 pub use matrix_sdk;
 pub use url;

@@ -27,7 +27,7 @@ fn together(figures: &Figures) -> String {
 fn seldom(figures: &Figures) -> String {
     let settled = figures.scenario(DAY, false).settled();
     format!(
-        "At a TTL of 24 h they send {:.1} requests a second. So few scatter more: the worst second \
+        "At a TTL of 24 h they send {:.1} requests a second. So few requests scatter more: the worst second \
          has {:.2} times the mean load, and {:.2} times at random. The worst minute has {:.2} times.",
         settled.mean,
         settled.peak_ratio(),
