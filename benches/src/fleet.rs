@@ -1,13 +1,20 @@
 //! A million clients that started in the same second, and what their homeserver sees of it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
 
 use matrix_sdk_turn::{
     Answer, RefreshPolicy, Timestamp, TurnServer, Unavailable, UnavailableReason,
     schedule::{Rng, Schedule},
 };
 
-use crate::histogram::{Histogram, of_all};
+use crate::{
+    histogram::{Histogram, of_all},
+    load::Load,
+    words::span,
+};
 
 /// How long an answer takes. It is not 0, so that no answer arrives at the moment of its request.
 pub(crate) const LATENCY: Duration = Duration::from_millis(100);
@@ -132,6 +139,36 @@ impl Fleet {
     }
 }
 
+impl fmt::Display for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TTL {}, ", span(self.ttl))?;
+        match self.outage {
+            None => f.write_str("no outage"),
+            Some((_, length)) => write!(f, "an outage of {}", span(length)),
+        }
+    }
+}
+
+/// A fleet, and how many requests it sent in each second.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The fleet.
+    pub fleet: Fleet,
+    /// Its requests.
+    pub seconds: Vec<u32>,
+}
+
+impl Scenario {
+    /// What the homeserver sees from the second TTL on, or from a minute after the outage on.
+    pub fn settled(&self) -> Load {
+        let from = match self.fleet.outage {
+            None => self.fleet.ttl,
+            Some((begins, length)) => begins + length + Duration::from_secs(60),
+        };
+        Load::of(&self.seconds[from.as_secs() as usize..])
+    }
+}
+
 /// The schedule's refresh and retry rules in a few lines, and what could be chosen otherwise in
 /// them. It leaves out that the delay after a failure is shortened when the credentials expire.
 #[derive(Clone, Copy, Debug)]
@@ -151,54 +188,6 @@ pub enum AfterOutage {
     Spread,
     /// When it would have been due had the first request of the outage been answered.
     KeepSlot,
-}
-
-/// What a homeserver sees during some time.
-#[derive(Clone, Copy, Debug)]
-pub struct Load {
-    /// Requests per second in the mean.
-    pub mean: f64,
-    /// Requests in the worst second.
-    pub peak: u32,
-    /// Requests per second in the worst whole minute.
-    pub peak_minute: f64,
-}
-
-impl Load {
-    /// Of these seconds.
-    pub fn of(seconds: &[u32]) -> Self {
-        let sum = |seconds: &[u32]| seconds.iter().map(|n| f64::from(*n)).sum::<f64>();
-        Self {
-            mean: sum(seconds) / seconds.len().max(1) as f64,
-            peak: seconds.iter().copied().max().unwrap_or(0),
-            peak_minute: seconds.chunks_exact(60).map(sum).fold(0.0, f64::max) / 60.0,
-        }
-    }
-}
-
-/// The peak to expect of `seconds` seconds with `mean` requests each, if every client picked its
-/// moments at random and without regard to any other: what no schedule without a coordinator beats.
-pub fn poisson_peak(mean: f64, seconds: usize) -> u32 {
-    // The least `k` that is exceeded in less than one of two such spans.
-    let allowed = 0.5 / seconds.max(1) as f64;
-    let most = (mean + 20.0 * mean.sqrt() + 50.0) as u32;
-    let mut log_probability = -mean;
-    let probabilities: Vec<f64> = (0..=most)
-        .map(|k| {
-            if k > 0 {
-                log_probability += mean.ln() - f64::from(k).ln();
-            }
-            log_probability.exp()
-        })
-        .collect();
-    let mut beyond = 0.0;
-    for k in (0..=most).rev() {
-        beyond += probabilities[k as usize];
-        if beyond > allowed {
-            return k;
-        }
-    }
-    0
 }
 
 #[cfg(test)]
@@ -247,12 +236,5 @@ mod tests {
         // Spread at random it would be half as much again.
         let ratio = peak_minute / restated_peak_minute;
         assert!((ratio - 1.0).abs() < 0.2, "{peak_minute} {restated_peak_minute}");
-    }
-
-    #[test]
-    fn the_peak_of_poisson_is_as_in_the_books() {
-        // P(X > 5) = 0.0006, P(X > 4) = 0.0037 for a mean of 1.
-        assert_eq!(poisson_peak(1.0, 500), 5);
-        assert!((500..540).contains(&poisson_peak(416.7, 600_000)));
     }
 }

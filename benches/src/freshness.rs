@@ -5,14 +5,14 @@ use std::{fmt, thread, time::Duration};
 use crate::{
     peers::{GoogleCloudRust, HydrogenWeb, MatrixJsSdk, Peer},
     simulator::{Event, Meter, Ours, Phase, ReplyKind, Script, run},
+    words::span,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The share of the TTL that is left when our refresh is due: what no policy with as many requests
-/// can ride out.
+/// The share of the TTL that is left to a client that refreshes at 2/3 of it.
 const LEFT_AT_REFRESH: f64 = 1.0 - 2.0 / 3.0;
 
 /// The TTLs that are measured.
@@ -63,9 +63,12 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// The rows of the table.
+    /// Nothing.
+    pub const NONE: Self = Self::Outage(Duration::ZERO);
+
+    /// What is measured.
     pub const ALL: [Self; 6] = [
-        Self::Outage(Duration::ZERO),
+        Self::NONE,
         Self::Outage(MINUTE),
         Self::Outage(Duration::from_secs(5 * 60)),
         Self::Outage(Duration::from_secs(20 * 60)),
@@ -73,14 +76,15 @@ impl Trouble {
         Self::TenthFails,
     ];
 
-    /// How long credentials are missing at the worst moment, if they are asked for at 2/3 of the
-    /// TTL and the first request after the outage is answered at once.
-    pub fn unreachable_bound(self, ttl: Duration) -> Duration {
+    /// The least time without valid credentials, at the worst moment, that is possible for a client
+    /// that refreshes at 2/3 of the TTL: the rest of an outage that begins right before the refresh.
+    /// A client that refreshes sooner goes below it.
+    pub fn least_at_two_thirds(self, ttl: Duration) -> Option<Duration> {
         match self {
             Self::Outage(length) | Self::HangingOutage(length) => {
-                length.saturating_sub(ttl.mul_f64(LEFT_AT_REFRESH))
+                Some(length.saturating_sub(ttl.mul_f64(LEFT_AT_REFRESH)))
             }
-            Self::Sleep(_) | Self::TenthFails => Duration::ZERO,
+            Self::Sleep(_) | Self::TenthFails => None,
         }
     }
 }
@@ -88,9 +92,10 @@ impl Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Outage(length) => write!(f, "outage {} min", length.as_secs() / 60),
-            Self::HangingOutage(length) => write!(f, "hanging {} min", length.as_secs() / 60),
-            Self::Sleep(span) => write!(f, "sleep {} h", span.as_secs() / 3600),
+            Self::Outage(Duration::ZERO) => f.write_str("no trouble"),
+            Self::Outage(length) => write!(f, "down for {}", span(*length)),
+            Self::HangingOutage(length) => write!(f, "hanging for {}", span(*length)),
+            Self::Sleep(length) => write!(f, "asleep for {}", span(*length)),
             Self::TenthFails => f.write_str("10% fail"),
         }
     }

@@ -12,8 +12,12 @@
 pub mod fleet;
 pub mod freshness;
 pub mod histogram;
+pub mod load;
+pub mod output;
 pub mod peers;
 pub mod phones;
 pub mod plot;
+pub mod progress;
 pub mod simulator;
 pub mod table;
+pub mod words;

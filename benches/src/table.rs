@@ -53,19 +53,6 @@ impl fmt::Display for Table {
     }
 }
 
-/// A whole number with its thousands apart.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,10 +62,5 @@ mod tests {
         let mut table = Table::new(["TTL", "stale"]);
         table.row(["30 s", "1,234"]);
         assert_eq!(table.to_string(), "| TTL  | stale |\n| ---- | ----: |\n| 30 s | 1,234 |\n");
-    }
-
-    #[test]
-    fn thousands_are_apart() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -1,13 +1,16 @@
 //! Prints a run, for whoever replays one.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::SystemTime};
 
 use super::{
     homeserver::ReplyKind,
     run::{Moment, Note, Observer, Violation},
 };
 
-/// Writes a run down, one line per note.
+/// Where what happened begins in a line.
+const INDENT: &str = "                ";
+
+/// Writes a run down, one note after the other.
 #[derive(Debug, Default)]
 pub struct Log {
     lines: String,
@@ -33,14 +36,18 @@ impl Observer for Log {
                 (kind, _) => format!("  answer: {kind:?}"),
             },
             Note::Loaded(saved) => format!(
-                "  loaded: {}, asked at {:?}, TTL {:?}, refresh at {:?}",
+                "  loaded: {}, TTL {:?},\n{INDENT}  asked at {}, refresh at {}",
                 saved.server.username(),
-                saved.asked,
                 saved.ttl,
-                saved.refresh
+                wall(saved.asked),
+                wall(saved.refresh)
             ),
             Note::Saved(Some(saved)) => {
-                format!("    saved: {}, refresh at {:?}", saved.server.username(), saved.refresh)
+                format!(
+                    "    saved: {}, refresh at {}",
+                    saved.server.username(),
+                    wall(saved.refresh)
+                )
             }
             Note::Saved(None) => "    saved: nothing any more".to_owned(),
             Note::Update(state) => match (*state).clone().into_result() {
@@ -51,7 +58,13 @@ impl Observer for Log {
             Note::Waiting(_) => return Ok(()),
             Note::End => "end".to_owned(),
         };
-        let _ = writeln!(self.lines, "{:>14.3} s  {what}", moment.elapsed.as_secs_f64());
+        let _ = writeln!(self.lines, "{:>12.3} s  {what}", moment.elapsed.as_secs_f64());
         Ok(())
     }
+}
+
+/// A moment by the wall clock.
+fn wall(moment: SystemTime) -> String {
+    let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("wall {:.1} s", since_1970.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! TURN credentials for every client built on [matrix-sdk](matrix_sdk).
+//! TURN credentials for every client built on [matrix-sdk].
 //!
 //! A client that places calls needs the homeserver's TURN servers, and credentials that have not
 //! expired by the time that the call uses them. This crate keeps such credentials: as a [`Stream`]
@@ -93,7 +93,8 @@
 //! What outlives the process, and what is used where the homeserver has nothing, is for the client to
 //! say: [`TurnServiceBuilder::persist`] and [`TurnServiceBuilder::fallback`].
 //!
-//! Below a TTL of 15 s, "never hammering" wins: at one request in 10 s at most, credentials run out.
+//! At short TTLs, "never hammering" wins: with one request in 10 s at most, the refresh is late below a
+//! TTL of 15 s, and at one of 10 s or less credentials run out before it.
 //!
 //! # Features
 //!
@@ -104,7 +105,8 @@
 //!
 //! Everything runs on tokio, on the platforms that matrix-sdk runs on with it: not in a browser.
 //!
-//! [`Stream`]: futures_core::Stream
+//! [matrix-sdk]: https://docs.rs/matrix-sdk/latest/matrix_sdk/
+//! [`Stream`]: https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -134,11 +136,13 @@ mod uri;
 #[cfg(feature = "widget")]
 pub mod widget;
 
+#[doc(inline)]
 pub use async_trait::async_trait;
 pub use matrix_sdk;
 pub use url;
 
 #[cfg(feature = "widget")]
+#[doc(inline)]
 pub use self::widget::{
     CapabilitiesWithTurn, DenyTurnServers, GrantTurnServers, Sent, TurnCapabilitiesProvider,
     TurnServerCapability, TurnWidgetDriver, TurnWidgetDriverHandle,

@@ -28,7 +28,8 @@ pub(crate) async fn start(args: &EmbeddedArgs, report: &Report) -> anyhow::Resul
         report.bad(
             Speaker::Client,
             format_args!(
-                "asks once in 10 s at most: below a TTL of {}, credentials run out",
+                "asks once in 10 s at most: below a TTL of {}, credentials are refreshed late, or \
+                 run out",
                 in_words(LEAST_TTL)
             ),
         );

@@ -51,7 +51,7 @@ impl TurnService {
 /// ask again is [`TurnService`]'s to decide.
 ///
 /// Access tokens are refreshed by the SDK as for any other request, if it was told to
-/// ([`handle_refresh_tokens`](matrix_sdk::ClientBuilder::handle_refresh_tokens)). If the app does
+/// ([`handle_refresh_tokens`]). If the app does
 /// it, the homeserver is asked again as soon as the client has another token. With a token that was
 /// refused, and before the client is logged in, it is not asked at all.
 ///
@@ -59,6 +59,9 @@ impl TurnService {
 ///
 /// [`fetch`](TurnServerSource::fetch) and [`session_event`](TurnServerSource::session_event) panic
 /// outside of a tokio runtime, like [`tokio::spawn`]. (The service calls them inside of its own.)
+///
+/// [`handle_refresh_tokens`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/struct.ClientBuilder.html#method.handle_refresh_tokens
+/// [`tokio::spawn`]: https://docs.rs/tokio/latest/tokio/task/fn.spawn.html
 pub struct HomeserverSource {
     client: InRuntime<Client>,
     session: Session,

@@ -21,7 +21,7 @@ use crate::{
 /// entry would lie in clear: matrix-sdk-sqlite 0.18 and 0.19 encrypt all values but those.
 const KEY: StateStoreDataKey<'static> = StateStoreDataKey::Filter("matrix-sdk-turn.credentials");
 
-/// Keeps credentials in the [state store](matrix_sdk::Client::state_store) of a client: encrypted
+/// Keeps credentials in the [state store] of a client: encrypted
 /// exactly as far as that store is. With the SQLite store, that is with the passphrase or key that the
 /// client was built with; without one, they lie on the disk in clear.
 ///
@@ -36,6 +36,8 @@ const KEY: StateStoreDataKey<'static> = StateStoreDataKey::Filter("matrix-sdk-tu
 /// TurnService::builder(HomeserverSource::new(&client)).persist(ClientStore::new(&client)).build()
 /// # }
 /// ```
+///
+/// [state store]: https://docs.rs/matrix-sdk/latest/matrix_sdk/struct.Client.html#method.state_store
 pub struct ClientStore {
     client: InRuntime<Client>,
 }

@@ -49,6 +49,8 @@ impl Drop for Subscription {
 /// the meantime, nor the same state twice in a row.
 ///
 /// It may be polled and dropped on any thread, inside a tokio runtime or not.
+///
+/// [`Stream`]: https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html
 pub struct TurnStates {
     published: WatchStream<u64>,
     seen: Seen,

@@ -38,11 +38,13 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 impl TurnServerCapability {
     /// A driver for one widget and the handle to talk to it, like
-    /// [`WidgetDriver::new`](matrix_sdk::widget::WidgetDriver::new).
+    /// [`WidgetDriver::new`].
     ///
     /// When the widget's page loads again, drop both and make new ones. In a page that stays, where
     /// the widget is a frame that loads again, you **must**: the SDK negotiates capabilities once
     /// per driver, so a widget built on matrix-js-sdk would wait for the negotiation for ever.
+    ///
+    /// [`WidgetDriver::new`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriver.html#method.new
     pub fn widget_driver(
         &self,
         settings: WidgetSettings,
@@ -68,6 +70,8 @@ impl TurnServerCapability {
 /// The SDK's [`WidgetDriver`] with TURN added.
 ///
 /// From [`TurnServerCapability::widget_driver`].
+///
+/// [`WidgetDriver`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriver.html
 pub struct TurnWidgetDriver {
     driver: WidgetDriver,
     account: Account,
@@ -78,7 +82,7 @@ pub struct TurnWidgetDriver {
 
 impl TurnWidgetDriver {
     /// Serves the widget in a joined `room` until it is disconnected or a terminal error occurs,
-    /// like [`WidgetDriver::run`](matrix_sdk::widget::WidgetDriver::run).
+    /// like [`WidgetDriver::run`].
     ///
     /// Dropping the last [handle](TurnWidgetDriverHandle) disconnects the widget. Its subscription
     /// to the credentials is released at once. What it sent before is still worked off, for at most
@@ -99,6 +103,9 @@ impl TurnWidgetDriver {
     /// Dropping the future disconnects the widget, and releases its subscription to the
     /// credentials. (A task of the SDK's, which waits for messages of the widget's, ends with the
     /// last handle.) It may be dropped on any thread: `room` is dropped inside a runtime.
+    ///
+    /// [`WidgetDriver::run`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriver.html#method.run
+    /// [`tokio::spawn`]: https://docs.rs/tokio/latest/tokio/task/fn.spawn.html
     #[allow(clippy::result_unit_err, reason = "it is the SDK's")]
     pub fn run(
         self,

@@ -24,6 +24,8 @@ use super::{
 /// Clones talk to the same widget. Dropping the last of them disconnects the widget: its
 /// subscription to the credentials is released at once, and
 /// [`TurnWidgetDriver::run`](crate::TurnWidgetDriver::run) returns.
+///
+/// [`WidgetDriverHandle`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html
 #[derive(Clone)]
 pub struct TurnWidgetDriverHandle {
     inner: Arc<Inner>,
@@ -35,23 +37,27 @@ impl TurnWidgetDriverHandle {
     }
 
     /// The next message for the widget, like
-    /// [`WidgetDriverHandle::recv`](matrix_sdk::widget::WidgetDriverHandle::recv). `None` once the
+    /// [`WidgetDriverHandle::recv`]. `None` once the
     /// driver is no longer running.
     ///
     /// # Cancel safety
     ///
     /// May be dropped at any await without losing a message. If several are waiting, each message
     /// goes to one of them.
+    ///
+    /// [`WidgetDriverHandle::recv`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html#method.recv
     pub async fn recv(&self) -> Option<String> {
         self.inner.recv().await
     }
 
     /// Passes on a message of the widget's, like
-    /// [`WidgetDriverHandle::send`](matrix_sdk::widget::WidgetDriverHandle::send): at once, and
+    /// [`WidgetDriverHandle::send`]: at once, and
     /// never waiting. `false` if the driver is no longer running.
     ///
     /// In matrix-sdk 0.18 that is an `async fn`, in 0.19 it is not. [`Sent`] is a future that is
     /// ready, so that code written for either compiles.
+    ///
+    /// [`WidgetDriverHandle::send`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html#method.send
     pub fn send(&self, message: String) -> Sent {
         Sent(self.inner.send(message))
     }

@@ -1,8 +1,8 @@
 //! TURN for widgets: MSC3846 on matrix-sdk's widget machinery.
 //!
 //! [`TurnWidgetDriver`] and [`TurnWidgetDriverHandle`] stand in for the SDK's
-//! [`WidgetDriver`](matrix_sdk::widget::WidgetDriver) and
-//! [`WidgetDriverHandle`](matrix_sdk::widget::WidgetDriverHandle), which they wrap. What has nothing
+//! [`WidgetDriver`] and
+//! [`WidgetDriverHandle`], which they wrap. What has nothing
 //! to do with TURN passes through them unchanged, in order, without another task in between.
 //!
 //! # When a page loads again
@@ -24,6 +24,9 @@
 //! warning in the log for each burst of them. A message of more than 64 KiB is not looked at: it
 //! goes to the SDK, which refuses what it does not know. Messages of the SDK's and ours take
 //! turns, so that neither holds up the other.
+//!
+//! [`WidgetDriver`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriver.html
+//! [`WidgetDriverHandle`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html
 
 mod capability;
 mod driver;

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use matrix_sdk::widget::{Capabilities, CapabilitiesProvider};
 
 /// The SDK's [`Capabilities`] together with the one it does not know.
+///
+/// [`Capabilities`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.Capabilities.html
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CapabilitiesWithTurn {
@@ -47,6 +49,8 @@ impl CapabilitiesWithTurn {
 ///     }
 /// }
 /// ```
+///
+/// [`CapabilitiesProvider`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/trait.CapabilitiesProvider.html
 #[async_trait]
 pub trait TurnCapabilitiesProvider: Send + Sync + 'static {
     /// Takes what the widget requests, and returns what it is granted of it. To grant TURN to a
@@ -77,6 +81,8 @@ impl<P: TurnCapabilitiesProvider + ?Sized> TurnCapabilitiesProvider for Box<P> {
 ///
 /// For clients that host only widgets they trust, Element Call from a known origin for instance.
 /// MSC3846 asks of all others that they prompt the user.
+///
+/// [`CapabilitiesProvider`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/trait.CapabilitiesProvider.html
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrantTurnServers<P>(
     /// Decides on everything but TURN.
@@ -92,6 +98,8 @@ impl<P: CapabilitiesProvider> TurnCapabilitiesProvider for GrantTurnServers<P> {
 }
 
 /// A [`CapabilitiesProvider`] of the SDK's, and TURN for no widget.
+///
+/// [`CapabilitiesProvider`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/trait.CapabilitiesProvider.html
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DenyTurnServers<P>(
     /// Decides on everything but TURN.

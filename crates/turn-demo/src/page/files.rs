@@ -22,8 +22,14 @@ pub(super) type File = (&'static str, &'static str, &'static str);
 /// What the page consists of.
 pub(super) const PAGE: &[File] = &[
     file!("index.html", HTML),
-    file!("style.css", CSS),
-    file!("panels.css", CSS),
+    file!("base.css", CSS),
+    file!("layout.css", CSS),
+    file!("call.css", CSS),
+    file!("life.css", CSS),
+    file!("prompt.css", CSS),
+    file!("timeline.css", CSS),
+    file!("breaks.css", CSS),
+    file!("log.css", CSS),
     file!("icon.svg", SVG),
     file!("page.js", SCRIPT),
     file!("socket.js", SCRIPT),
