@@ -5,6 +5,10 @@
 //! [`Machine::poll_timeout`] when to call [`Machine::handle_timeout`].
 
 mod delivery;
+#[cfg(test)]
+mod exploration;
+#[cfg(test)]
+mod model;
 mod negotiation;
 mod responses;
 mod watch;
@@ -34,6 +38,7 @@ pub(crate) enum Disposition {
 }
 
 /// The state of one widget.
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(crate) struct Machine {
     widget_id: String,
     /// A page said that it has loaded, and did not ask to watch yet.
