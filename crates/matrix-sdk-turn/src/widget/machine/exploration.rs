@@ -189,10 +189,10 @@ impl Widget {
                 Ok(())
             }
             Event::ExpiryMoves => {
-                self.model.extend(LIFE);
                 if let Some(TurnState::Available(server)) = &mut self.machine.newest
                     && server.valid_for(now()).is_some()
                 {
+                    self.model.extend(Some(LIFE));
                     *server = credentials(1, Some(LIFE));
                 }
                 Ok(())

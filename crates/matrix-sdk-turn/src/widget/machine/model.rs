@@ -169,9 +169,9 @@ impl Model {
     }
 
     /// S12: the credentials hold longer than was said.
-    pub(crate) fn extend(&mut self, span: Millis) {
-        if let Some(News::Credentials(_, left @ Some(_))) = &mut self.news {
-            *left = Some(span);
+    pub(crate) fn extend(&mut self, valid_for: Option<Millis>) {
+        if let Some(News::Credentials(_, left)) = &mut self.news {
+            *left = valid_for;
         }
     }
 
