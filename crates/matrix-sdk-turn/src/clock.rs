@@ -16,6 +16,7 @@ const LONGEST_SPAN: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// One moment, read on the monotonic and on the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub struct Timestamp {
     /// The clock that never goes back, and on most systems stands still while the machine sleeps.
     pub monotonic: Instant,
@@ -72,6 +73,7 @@ pub(crate) fn later(start: Instant, span: Duration) -> Instant {
 ///
 /// A wall clock that is set back therefore never moves a deadline into the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub struct Deadline(Timestamp);
 
 impl Deadline {
@@ -96,6 +98,30 @@ impl Deadline {
     /// The moment on the wall clock.
     pub fn wall(&self) -> SystemTime {
         self.0.wall
+    }
+}
+
+/// As they are once time has passed, seen from [`now`](crate::explore::now).
+#[cfg(test)]
+mod aged {
+    use super::{Deadline, Timestamp};
+    use crate::explore::{Passed, now};
+
+    impl Timestamp {
+        pub(crate) fn aged(self, by: Passed) -> Self {
+            Self {
+                monotonic: self.monotonic - by.monotonic,
+                wall: self.wall - by.wall + by.wall_set_back,
+            }
+        }
+    }
+
+    impl Deadline {
+        pub(crate) fn aged(self, by: Passed) -> Self {
+            let aged = self.0.aged(by);
+            // The monotonic clock does not go back: it stays reached, however long ago that was.
+            Self(if aged.monotonic <= now().monotonic { now() } else { aged })
+        }
     }
 }
 

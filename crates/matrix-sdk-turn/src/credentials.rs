@@ -186,6 +186,28 @@ impl fmt::Debug for TurnServer {
     }
 }
 
+/// What tells a state from another: the names of the credentials, and how long they hold.
+#[cfg(test)]
+mod explored {
+    use std::hash::{Hash, Hasher};
+
+    use super::TurnServer;
+    use crate::explore::Passed;
+
+    impl Hash for TurnServer {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            (self.uris(), self.username(), self.password(), self.expires()).hash(state);
+        }
+    }
+
+    impl TurnServer {
+        /// A copy, of which none of the clones is one, as it is once time has passed.
+        pub(crate) fn aged(&self, by: Passed) -> Self {
+            self.expiring(self.expires().map(|expires| expires.aged(by)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -118,6 +118,8 @@ mod guide {}
 
 mod clock;
 mod credentials;
+#[cfg(test)]
+mod explore;
 #[cfg(feature = "client")]
 mod homeserver;
 mod ice;

@@ -7,6 +7,7 @@ use crate::{
 
 /// What there is to use right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 #[non_exhaustive]
 pub enum TurnState {
     /// Credentials that are valid.
@@ -85,6 +86,7 @@ impl From<TurnState> for Result<TurnServer, Unavailable> {
 
 /// The last state that somebody was told.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(crate) struct Seen(Option<TurnState>);
 
 impl Seen {

@@ -13,6 +13,7 @@ use serde::Serialize;
 /// Its `Display` is one sentence that says what to do, fit for a log or a developer's eyes. It
 /// never holds a credential or an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub struct Unavailable {
     reason: UnavailableReason,
     detail: Option<Arc<str>>,
@@ -71,6 +72,7 @@ impl UnavailableReason {
 
 /// An error of the Matrix client-server API, as the homeserver sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 #[non_exhaustive]
 pub struct MatrixError {
     /// The status code of the HTTP response.

@@ -7,6 +7,7 @@ mod hostile;
 mod lifetimes;
 mod negotiation;
 mod providers;
+mod random;
 mod updates;
 mod watching;
 

@@ -20,6 +20,7 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// The last request failed.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Failure {
     pub(super) why: Unavailable,
     /// How many there were since the last success, this one included.
@@ -30,6 +31,7 @@ pub(super) struct Failure {
 
 /// Transient failures in a row.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(test, derive(Hash))]
 struct Streak {
     count: u32,
     /// When the first of them was sent.
@@ -120,6 +122,21 @@ impl Failure {
 
 fn in_a_row(previous: Option<&Failure>) -> u32 {
     previous.map_or(0, |previous| previous.in_a_row).saturating_add(1)
+}
+
+/// A failure as it is once time has passed.
+#[cfg(test)]
+mod explored {
+    use super::Failure;
+    use crate::explore::Passed;
+
+    impl Failure {
+        pub(in super::super) fn age(&mut self, by: Passed) {
+            if let Some(streak) = &mut self.streak {
+                streak.since -= by.monotonic;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::{
 
 /// Credentials, and what is known of their life. Their expiry is [`TurnServer`]'s to know.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Held {
     pub(super) server: TurnServer,
     life: Life,
@@ -20,6 +21,7 @@ pub(super) struct Held {
 
 /// From when on credentials hold, for how long, and when they are to be refreshed.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Life {
     pub(super) asked: Asked,
     /// Zero: not known.
@@ -31,6 +33,7 @@ pub(super) struct Life {
 /// When credentials were asked for. After a restart the monotonic clock may have no name for that
 /// moment, so it is counted back from one that it has.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Asked {
     seen: Timestamp,
     age: Duration,
@@ -98,6 +101,20 @@ impl Held {
             ttl,
             refresh: wall.checked_add(refresh).unwrap_or(wall),
         })
+    }
+}
+
+/// Credentials as they are once time has passed.
+#[cfg(test)]
+mod explored {
+    use super::Held;
+    use crate::explore::Passed;
+
+    impl Held {
+        pub(in super::super) fn age(&mut self, by: Passed) {
+            self.server = self.server.aged(by);
+            self.life.asked.seen = self.life.asked.seen.aged(by);
+        }
     }
 }
 

@@ -54,9 +54,13 @@ use crate::{
     unavailable::{Unavailable, UnavailableReason},
 };
 
+#[cfg(test)]
+mod exploration;
 mod failure;
 mod held;
 mod jitter;
+#[cfg(test)]
+mod model;
 mod publication;
 mod refreshes;
 mod requests;

@@ -4,6 +4,7 @@ use crate::state::{Seen, TurnState};
 
 /// What is to be published, compared with what was published last.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Publication {
     published: Seen,
     update: Option<TurnState>,
@@ -41,5 +42,31 @@ impl Publication {
         let update = self.update.take()?;
         self.published.note(&update);
         Some(update)
+    }
+}
+
+/// The publication as it is once the credentials that are held have been replaced by a copy.
+#[cfg(test)]
+mod explored {
+    use super::Publication;
+    use crate::{credentials::TurnServer, state::TurnState};
+
+    impl Publication {
+        pub(in super::super) fn follow(&mut self, held: Option<(&TurnServer, &TurnServer)>) {
+            let follow = |state: TurnState| match (state, held) {
+                (TurnState::Available(server), Some((original, copy)))
+                    if server.shares_expiry_with(original) =>
+                {
+                    TurnState::Available(copy.clone())
+                }
+                // It has been withdrawn, and says nothing by its expiry.
+                (TurnState::Available(server), _) => TurnState::Available(server.expiring(None)),
+                (state, _) => state,
+            };
+            if let Some(last) = self.published.last().cloned() {
+                self.published.note(&follow(last));
+            }
+            self.update = self.update.take().map(follow);
+        }
     }
 }

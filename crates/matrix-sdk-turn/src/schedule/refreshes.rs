@@ -16,6 +16,7 @@ pub(super) const EARLIEST_REFRESH: f64 = 0.7 - 2.0 / 3.0;
 
 /// What the next refresh depends on besides the answer.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Refreshes {
     /// The next refresh is the first one, which spreads the clients that started together.
     is_first: bool,

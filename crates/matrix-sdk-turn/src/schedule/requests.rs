@@ -10,6 +10,7 @@ const LEAST_SPACING: Duration = Duration::from_secs(1);
 
 /// The request in flight or the last one, and the next.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Requests {
     last: Last,
     next: Due,
@@ -18,6 +19,7 @@ pub(super) struct Requests {
 
 /// The request that is in flight, or what became of the last one.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
 enum Last {
     #[default]
     Nothing,
@@ -36,6 +38,7 @@ enum Last {
 
 /// When the next request is due, as far as somebody is subscribed.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Due {
     /// At once.
     #[default]
@@ -53,6 +56,7 @@ pub(super) enum Due {
 
 /// A TURN server did not accept the credentials.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
 struct Rejection {
     /// The next request is sent for that reason.
     is_pending: bool,
@@ -185,6 +189,46 @@ impl Requests {
             self.next = Due::At(latest);
         } else {
             self.ask_within(now, latest.remaining(now));
+        }
+    }
+}
+
+/// The requests as they are once time has passed.
+#[cfg(test)]
+mod explored {
+    use std::time::Duration;
+
+    use super::{Due, Last, Requests, Timestamp};
+    use crate::explore::{Passed, now};
+
+    impl Requests {
+        pub(in super::super) fn age(&mut self, by: Passed) {
+            match &mut self.last {
+                Last::Nothing => {}
+                Last::Success { earliest_next } => *earliest_next = earliest_next.aged(by),
+                Last::InFlight { sent } => *sent = sent.aged(by),
+                Last::Failure { sent } => *sent = sent.aged(by).or_long_ago(),
+            }
+            match &mut self.next {
+                Due::At(due) | Due::ForSubscriberAfter(due) => *due = due.aged(by),
+                Due::NotBefore(due) => *due = (*due - by.monotonic).max(now().monotonic),
+                Due::Now | Due::Never => {}
+            }
+            self.rejection.asked = self.rejection.asked.map(|asked| asked.aged(by).or_long_ago());
+        }
+
+        /// How long until one is due, as if there were no floor.
+        pub(in super::super) fn due(&self) -> Option<Duration> {
+            self.next.remaining(now())
+        }
+    }
+
+    impl Timestamp {
+        /// What is a minute ago may as well be longer ago.
+        fn or_long_ago(self) -> Self {
+            const MINUTE: Duration = Duration::from_secs(60);
+            let long_ago = now().aged(Passed::regularly(MINUTE));
+            if self.monotonic < long_ago.monotonic { long_ago } else { self }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{clock::Timestamp, credentials::TurnServer, policy::RefreshPolicy};
 /// What is to be known of credentials after a restart. Of the two clocks, only the one on the wall
 /// survives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub struct Saved {
     /// The credentials.
     pub server: TurnServer,

@@ -12,6 +12,7 @@ const UPDATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a widget is told: credentials, or that there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) enum Update {
     Credentials(TurnServer),
     /// An empty list of URIs.
@@ -33,6 +34,7 @@ impl Update {
 
 /// What the widget was sent last since it watches.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum LastUpdate {
     Nothing,
     SentOnce(Update),
@@ -65,6 +67,7 @@ impl LastUpdate {
     }
 }
 
+#[cfg_attr(test, derive(Clone, Hash))]
 struct InFlight {
     request_id: String,
     until: Instant,
@@ -72,6 +75,7 @@ struct InFlight {
 
 /// Sends one update at a time: the next one goes out when the widget has acknowledged the last, or
 /// has failed to.
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Delivery {
     sends_empty: bool,
     in_flight: Option<InFlight>,
@@ -139,6 +143,39 @@ impl Delivery {
             self.in_flight = None;
         }
         is_over
+    }
+}
+
+/// Delivery as it is once time has passed, and as if all updates before the last had not been sent.
+#[cfg(test)]
+mod explored {
+    use super::{API_VERSION, Delivery, LastUpdate, Update};
+    use crate::explore::{Passed, now};
+
+    impl Delivery {
+        pub(in super::super) fn sent(&self) -> u64 {
+            self.sent
+        }
+
+        pub(in super::super) fn age(&mut self, by: Passed) {
+            self.sent = self.sent.min(1);
+            if let Some(update) = &mut self.in_flight {
+                update.request_id = format!("{API_VERSION}.1");
+                update.until = (update.until - by.monotonic).max(now().monotonic);
+            }
+        }
+    }
+
+    impl LastUpdate {
+        /// It is compared by what is in it, not by its expiry.
+        pub(in super::super) fn forget_expiry(&mut self) {
+            match self {
+                Self::SentOnce(Update::Credentials(server))
+                | Self::Overdue(Update::Credentials(server))
+                | Self::SentTwice(Update::Credentials(server)) => *server = server.expiring(None),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -8,6 +8,10 @@
 //! most of what is done here.
 
 mod delivery;
+#[cfg(test)]
+mod exploration;
+#[cfg(test)]
+mod model;
 mod negotiation;
 mod responses;
 mod watch;
@@ -37,6 +41,7 @@ pub(crate) enum Disposition {
 }
 
 /// The state of one widget.
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(crate) struct Machine {
     widget_id: String,
     /// A page said that it has loaded, and did not ask to watch yet.

@@ -6,6 +6,7 @@ use super::super::{
 };
 
 /// How far the negotiation of capabilities has come, as far as TURN is concerned.
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum Negotiation {
     NotYet,
     /// The SDK asked the widget what it requests.

@@ -8,6 +8,7 @@ const MAX_QUEUED: usize = 64;
 
 /// Responses to the widget, in the order of its requests.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) struct Responses {
     queue: VecDeque<String>,
     /// A request was dropped since the queue was last empty.

@@ -15,6 +15,7 @@ const WATCH_TIMEOUT: Duration = Duration::from_secs(8);
 /// As many as the SDK leaves unanswered.
 const MAX_PENDING: usize = 15;
 
+#[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum Watch {
     No,
     /// Requested, and the first outcome is not known yet.

@@ -1,0 +1,306 @@
+//! What MSC3846 and the rules W3 to W20 ask of the machine, once more and as plainly as can be: a
+//! model for tests to compare it with. It shares no code with the machine.
+
+use std::collections::VecDeque;
+
+/// A span of time, in milliseconds.
+pub(crate) type Millis = u64;
+
+/// A request of the widget's: `watch_turn_servers` or `unwatch_turn_servers`, with a number for its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Request {
+    pub(crate) id: u8,
+    pub(crate) is_watch: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Success,
+    NotNegotiated,
+    NotAllowed,
+    Unavailable,
+    TooMany,
+}
+
+/// What there is to use, as the service says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum News {
+    /// Credentials, by their name, and how long they hold if that is known.
+    Credentials(u8, Option<Millis>),
+    NoneForNow,
+    NoneForGood,
+}
+
+/// A message to the widget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Message {
+    Response(Request, Answer),
+    /// With the name of the credentials; `None` for an empty list.
+    Update(Option<u8>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Negotiation {
+    NotYet,
+    Asked,
+    Answered { turn: bool },
+    Decided { turn: bool, granted: bool },
+}
+
+/// What the widget was told last since it watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Told {
+    update: Option<u8>,
+    times: u8,
+    /// It did not acknowledge the first.
+    is_overdue: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Model {
+    empty_when_unavailable: bool,
+    negotiation: Negotiation,
+    has_new_page: bool,
+    news: Option<News>,
+    is_subscribed: bool,
+    /// The requests to watch that wait for the first outcome, and for how long they still do.
+    pending: (Vec<Request>, Millis),
+    watches: bool,
+    told: Option<Told>,
+    /// For how long an acknowledgement is still waited for.
+    in_flight: Option<Millis>,
+    responses: VecDeque<Message>,
+}
+
+impl Model {
+    pub(crate) fn new(empty_when_unavailable: bool) -> Self {
+        Self {
+            empty_when_unavailable,
+            negotiation: Negotiation::NotYet,
+            has_new_page: false,
+            news: None,
+            is_subscribed: false,
+            pending: (Vec::new(), 0),
+            watches: false,
+            told: None,
+            in_flight: None,
+            responses: VecDeque::new(),
+        }
+    }
+
+    /// W3: the SDK asks which capabilities the widget requests.
+    pub(crate) fn sdk_asks(&mut self) {
+        self.negotiation = Negotiation::Asked;
+    }
+
+    /// W3: the widget's answer counts if it is one to the SDK's request, and the first.
+    pub(crate) fn widget_requests(&mut self, turn: bool) {
+        if self.negotiation == Negotiation::Asked {
+            self.negotiation = Negotiation::Answered { turn };
+        }
+    }
+
+    /// W4, W15, W18: nothing is granted that was not requested; a widget that loses TURN is stopped.
+    pub(crate) fn provider_decides(&mut self, grants: bool) {
+        if let Negotiation::Answered { turn } = self.negotiation {
+            self.negotiation = Negotiation::Decided { turn, granted: turn && grants };
+            if !(turn && grants) {
+                self.stop();
+            }
+        }
+    }
+
+    /// W14: what the page was told, an earlier one was told.
+    pub(crate) fn page_loads(&mut self) {
+        self.has_new_page = true;
+    }
+
+    /// W6, W19: a request that is served only to who may, and only as long as there is room for the
+    /// response.
+    fn may(&mut self, request: Request) -> bool {
+        let refusal = match self.negotiation {
+            _ if self.responses.len() >= 64 => return false,
+            Negotiation::Decided { granted: true, .. } => return true,
+            Negotiation::Decided { .. } => Answer::NotAllowed,
+            _ => Answer::NotNegotiated,
+        };
+        self.respond(request, refusal);
+        false
+    }
+
+    /// W7, W9, W14, W19: `watch_turn_servers`.
+    pub(crate) fn watch(&mut self, request: Request) {
+        if !self.may(request) {
+            return;
+        }
+        if self.has_new_page {
+            (self.has_new_page, self.told, self.in_flight) = (false, None, None);
+        }
+        if self.watches {
+            return self.respond(request, Answer::Success);
+        }
+        match self.pending.0.len() {
+            0 => self.pending = (vec![request], 8_000),
+            1..15 => self.pending.0.push(request),
+            _ => self.respond(request, Answer::TooMany),
+        }
+        self.answer_if_known();
+    }
+
+    /// W10: `unwatch_turn_servers`.
+    pub(crate) fn unwatch(&mut self, request: Request) {
+        if self.may(request) {
+            self.stop();
+            self.respond(request, Answer::Success);
+        }
+    }
+
+    /// W11: the widget acknowledges the last update, or another.
+    pub(crate) fn acknowledge(&mut self, is_the_last: bool) {
+        if is_the_last {
+            self.in_flight = None;
+        }
+    }
+
+    /// W7: the service says what there is to use.
+    pub(crate) fn learn(&mut self, news: News) {
+        self.news = Some(news);
+        self.answer_if_known();
+    }
+
+    /// S12: the credentials hold longer than was said.
+    pub(crate) fn extend(&mut self, valid_for: Option<Millis>) {
+        if let Some(News::Credentials(_, left)) = &mut self.news {
+            *left = valid_for;
+        }
+    }
+
+    /// W7, W11: whoever drives the machine looks at the time, and subscribes as is needed.
+    pub(crate) fn driver_looks(&mut self) {
+        if self.pending.1 == 0 {
+            self.answer_pending(Answer::Success);
+        }
+        if self.in_flight == Some(0) {
+            self.in_flight = None;
+            if let Some(told) = &mut self.told {
+                told.is_overdue = true;
+            }
+        }
+        if self.is_subscribed && !self.wants_credentials() {
+            self.news = None;
+        }
+        self.is_subscribed = self.wants_credentials();
+    }
+
+    /// W8, W11, W13: what the widget receives next. Responses come first.
+    pub(crate) fn receive(&mut self) -> Option<Message> {
+        if let Some(response) = self.responses.pop_front() {
+            return Some(response);
+        }
+        let update = self.due_update()?;
+        let is_second = self.told.is_some_and(|told| told.update == update && told.is_overdue);
+        self.told = Some(Told { update, times: 1 + u8::from(is_second), is_overdue: false });
+        self.in_flight = Some(10_000);
+        Some(Message::Update(update))
+    }
+
+    fn due_update(&self) -> Option<Option<u8>> {
+        let update = match self.news? {
+            News::Credentials(_, Some(0)) => return None,
+            News::Credentials(name, _) => Some(name),
+            _ if self.empty_when_unavailable => None,
+            _ => return None,
+        };
+        let is_news = self
+            .told
+            .is_none_or(|told| told.update != update || (told.is_overdue && told.times == 1));
+        (self.watches && self.in_flight.is_none() && is_news).then_some(update)
+    }
+
+    /// W20: the handle or the driver is gone.
+    pub(crate) fn close(&mut self) {
+        self.stop();
+        self.news = None;
+    }
+
+    pub(crate) fn time_passes(&mut self, span: Millis) {
+        let valid_for = match &mut self.news {
+            Some(News::Credentials(_, valid_for)) => valid_for.as_mut(),
+            _ => None,
+        };
+        for left in [Some(&mut self.pending.1), self.in_flight.as_mut(), valid_for] {
+            if let Some(left) = left {
+                *left = left.saturating_sub(span);
+            }
+        }
+    }
+
+    /// When the driver is to look again, if nothing happens before.
+    pub(crate) fn timeout(&self) -> Option<Millis> {
+        let pending = (!self.pending.0.is_empty()).then_some(self.pending.1);
+        pending.into_iter().chain(self.in_flight).min()
+    }
+
+    pub(crate) fn wants_credentials(&self) -> bool {
+        self.watches || !self.pending.0.is_empty()
+    }
+
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.is_subscribed
+    }
+
+    pub(crate) fn has_message(&self) -> bool {
+        !self.responses.is_empty() || self.due_update().is_some()
+    }
+
+    /// Whether the provider is asked for a decision on TURN as well.
+    pub(crate) fn is_turn_requested(&self) -> bool {
+        self.negotiation == Negotiation::Answered { turn: true }
+    }
+
+    /// W5: what `notify_capabilities` says was requested, and approved. `None` if it is none of ours.
+    pub(crate) fn negotiated(&self) -> Option<(bool, bool)> {
+        match self.negotiation {
+            Negotiation::Decided { turn, granted } => Some((turn, granted)),
+            _ => None,
+        }
+    }
+
+    /// The requests whose responses the client has not received yet.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = Request> {
+        let responses = self.responses.iter().filter_map(|message| match message {
+            Message::Response(request, _) => Some(*request),
+            Message::Update(_) => None,
+        });
+        self.pending.0.iter().copied().chain(responses)
+    }
+
+    fn answer_if_known(&mut self) {
+        match self.news {
+            // The next state is on its way.
+            None | Some(News::Credentials(_, Some(0))) => {}
+            Some(News::NoneForGood) => self.answer_pending(Answer::Unavailable),
+            Some(_) => self.answer_pending(Answer::Success),
+        }
+    }
+
+    /// Whoever is told that it succeeded watches from now on.
+    fn answer_pending(&mut self, answer: Answer) {
+        if self.pending.0.is_empty() {
+            return;
+        }
+        for request in std::mem::take(&mut self.pending).0 {
+            self.respond(request, answer);
+        }
+        (self.watches, self.told) = (answer == Answer::Success, None);
+    }
+
+    fn stop(&mut self) {
+        self.answer_pending(Answer::Success);
+        (self.watches, self.told) = (false, None);
+    }
+
+    fn respond(&mut self, request: Request, answer: Answer) {
+        self.responses.push_back(Message::Response(request, answer));
+    }
+}

@@ -1,0 +1,334 @@
+//! W6 to W19: random sequences of events, longer than what is explored in every interleaving, through
+//! the real driver and service, against the same model as the machine.
+
+#[allow(dead_code, reason = "not all of it can happen through the SDK's driver")]
+#[path = "../../../crates/matrix-sdk-turn/src/widget/machine/model.rs"]
+mod model;
+
+use std::{collections::HashSet, future::pending};
+
+use futures::FutureExt;
+use matrix_sdk::Room;
+use matrix_sdk_turn::{
+    RefreshPolicy, Timestamp, TurnServerCapability, TurnServerSource, TurnService, TurnState,
+    TurnStates, UnavailableReason, async_trait,
+};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, RngSeed, TestRunner},
+};
+use serde_json::{Value, json};
+use tests::{
+    homeserver::Homeserver,
+    source::{Outcome, available_for, unavailable},
+    widget::{Provider, TURN, WIDGET_ID, Widget},
+};
+use tokio::{sync::watch, task::yield_now, time::sleep};
+
+use self::model::{Answer, Message, Millis, Model, News, Request};
+use super::{NOT_ALLOWED, UNWATCH, WATCH, seconds};
+
+/// What the homeserver answers from now on.
+#[derive(Clone, Copy, Debug)]
+enum Says {
+    Nothing,
+    Credentials { name: u8, is_life_known: bool },
+    Unreachable,
+    NotConfigured,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Watches,
+    Unwatches,
+    Acknowledges,
+    AcknowledgesAnother,
+    PageLoads,
+    ClientReceives,
+    Homeserver(Says),
+    HalfSecondsPass(u8),
+}
+
+/// An event, and whether the next one comes before anybody else did anything.
+type Step = (Event, bool);
+
+fn step() -> impl Strategy<Value = Step> {
+    let says = prop_oneof![
+        1 => Just(Says::Nothing),
+        4 => (1..4_u8, any::<bool>())
+            .prop_map(|(name, is_life_known)| Says::Credentials { name, is_life_known }),
+        1 => Just(Says::Unreachable),
+        1 => Just(Says::NotConfigured),
+    ];
+    let event = prop_oneof![
+        4 => Just(Event::Watches),
+        2 => Just(Event::Unwatches),
+        3 => Just(Event::Acknowledges),
+        1 => Just(Event::AcknowledgesAnother),
+        1 => Just(Event::PageLoads),
+        8 => Just(Event::ClientReceives),
+        4 => says.prop_map(Event::Homeserver),
+        4 => (1..24_u8).prop_map(Event::HalfSecondsPass),
+    ];
+    (event, prop::bool::weighted(0.2))
+}
+
+/// Answers every request like this.
+#[derive(Debug)]
+struct Source(watch::Receiver<Says>);
+
+#[async_trait]
+impl TurnServerSource for Source {
+    async fn fetch(&self) -> Outcome {
+        let mut says = self.0.clone();
+        let is_answer = |says: &Says| !matches!(says, Says::Nothing);
+        let Ok(says) = says.wait_for(is_answer).await else { return pending().await };
+        match *says {
+            Says::Credentials { name, is_life_known } => {
+                available_for(&name.to_string(), seconds(if is_life_known { 30 } else { 0 }))
+            }
+            Says::NotConfigured => unavailable(UnavailableReason::NotConfigured),
+            Says::Nothing | Says::Unreachable => unavailable(UnavailableReason::Unreachable),
+        }
+    }
+}
+
+/// A widget and its model.
+struct Pair {
+    widget: Widget,
+    model: Model,
+    turn: TurnService,
+    says: watch::Sender<Says>,
+    /// What the driver is told as long as it is subscribed, and the newest of it.
+    states: Option<TurnStates>,
+    newest: Option<TurnState>,
+    update_in_flight: Option<Value>,
+    update_ids: HashSet<String>,
+    requests: u8,
+}
+
+impl Pair {
+    async fn start(room: Room, (grants, empty, seed): (bool, bool, u64)) -> Self {
+        let (says, receiver) = watch::channel(Says::Nothing);
+        let policy = RefreshPolicy::builder().floor(seconds(1)).build().unwrap();
+        let turn = TurnService::builder(Source(receiver)).policy(policy).seed(seed).build();
+        let capability =
+            TurnServerCapability::new(turn.clone()).empty_update_when_unavailable(empty);
+        let provider = if grants { Provider::Grant } else { Provider::Deny };
+        let mut widget = Widget::start(&capability, room, provider);
+        widget.negotiate(&[TURN]).await;
+
+        let mut model = Model::new(empty);
+        // That its page has loaded is how the negotiation began.
+        model.page_loads();
+        model.sdk_asks();
+        model.widget_requests(true);
+        model.provider_decides(grants);
+        Self {
+            widget,
+            model,
+            turn,
+            says,
+            states: None,
+            newest: None,
+            update_in_flight: None,
+            update_ids: HashSet::new(),
+            requests: 0,
+        }
+    }
+
+    async fn on(&mut self, (event, is_hasty): Step) -> Result<(), TestCaseError> {
+        match event {
+            Event::Watches => {
+                let request = self.next_request(true);
+                self.widget.send(written(request)).await;
+                self.model.watch(request);
+            }
+            Event::Unwatches => {
+                let request = self.next_request(false);
+                self.widget.send(written(request)).await;
+                self.model.unwatch(request);
+            }
+            Event::Acknowledges => {
+                if let Some(update) = self.update_in_flight.take() {
+                    self.widget.respond(update, json!({})).await;
+                    self.model.acknowledge(true);
+                }
+            }
+            Event::AcknowledgesAnother => {
+                let update = json!({
+                    "api": "toWidget",
+                    "widgetId": WIDGET_ID,
+                    "requestId": "another",
+                    "action": "update_turn_servers",
+                    "data": {},
+                });
+                self.widget.respond(update, json!({})).await;
+                self.model.acknowledge(false);
+            }
+            Event::PageLoads => {
+                self.widget.request("content_loaded").await;
+                self.model.page_loads();
+            }
+            Event::ClientReceives => self.client_receives().await?,
+            Event::Homeserver(says) => {
+                // Whether the driver subscribes before or after that is not the model's to know.
+                self.settle().await;
+                self.says.send_replace(says);
+                match self.turn.status().state.and(self.held()) {
+                    Some(held) => self.turn.report_rejected(&held),
+                    None => _ = self.turn.refresh(),
+                }
+            }
+            Event::HalfSecondsPass(times) => {
+                for _ in 0..times {
+                    self.settle().await;
+                    sleep(seconds(1) / 2).await;
+                    self.model.time_passes(500);
+                    self.settle().await;
+                }
+            }
+        }
+        if !is_hasty || matches!(event, Event::Homeserver(_)) {
+            self.settle().await;
+        }
+        prop_assert_eq!(self.model.is_subscribed(), self.states.is_some());
+        Ok(())
+    }
+
+    fn held(&self) -> Option<matrix_sdk_turn::TurnServer> {
+        self.newest.as_ref()?.available().cloned()
+    }
+
+    /// Everybody does what there is to do.
+    async fn settle(&mut self) {
+        for _ in 0..3 {
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            self.learn();
+            self.model.driver_looks();
+            match (self.model.is_subscribed(), &self.states) {
+                (true, None) => self.states = Some(self.turn.subscribe()),
+                (false, Some(_)) => (self.states, self.newest) = (None, None),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the model what the driver is told.
+    fn learn(&mut self) {
+        let Some(states) = &mut self.states else { return };
+        while let Some(Some(state)) = states.next().now_or_never() {
+            self.model.learn(news(&state));
+            self.newest = Some(state);
+        }
+        if let Some(newest) = &self.newest {
+            self.model.extend(life(newest));
+        }
+    }
+
+    /// What the SDK sends is none of the model's.
+    async fn client_receives(&mut self) -> Result<(), TestCaseError> {
+        let expected = self.model.receive();
+        loop {
+            let Some(received) = self.widget.handle.recv().now_or_never() else {
+                prop_assert_eq!(None, expected);
+                return Ok(());
+            };
+            let message: Value = serde_json::from_str(&received.unwrap()).unwrap();
+            match message["action"].as_str() {
+                Some("update_turn_servers") => {
+                    let name = message["data"]["username"].as_str().unwrap().parse().ok();
+                    prop_assert_eq!(Some(Message::Update(name)), expected);
+                    let id = message["requestId"].as_str().unwrap().to_owned();
+                    prop_assert!(self.update_ids.insert(id), "an update has an id of its own");
+                    self.update_in_flight = Some(message);
+                    return Ok(());
+                }
+                Some(WATCH | UNWATCH) => {
+                    let Some(Message::Response(request, answer)) = expected else {
+                        return Err(TestCaseError::fail(format!("{message} for {expected:?}")));
+                    };
+                    let mut answered = written(request);
+                    answered["response"] = worded(answer);
+                    prop_assert_eq!(message, answered);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn next_request(&mut self, is_watch: bool) -> Request {
+        self.requests += 1;
+        Request { id: self.requests, is_watch }
+    }
+}
+
+fn written(Request { id, is_watch }: Request) -> Value {
+    json!({
+        "api": "fromWidget",
+        "widgetId": WIDGET_ID,
+        "requestId": id.to_string(),
+        "action": if is_watch { WATCH } else { UNWATCH },
+        "data": {},
+    })
+}
+
+fn worded(answer: Answer) -> Value {
+    let message = match answer {
+        Answer::Success => return json!({}),
+        Answer::NotNegotiated => {
+            "Received TURN servers request before capabilities were negotiated"
+        }
+        Answer::NotAllowed => NOT_ALLOWED,
+        Answer::Unavailable => {
+            "the homeserver offers no TURN server: its administrator has to configure one"
+        }
+        Answer::TooMany => "Too many TURN servers requests are not answered yet",
+    };
+    json!({ "error": { "message": message } })
+}
+
+fn news(state: &TurnState) -> News {
+    match (state.available(), state.unavailable()) {
+        (Some(server), _) => News::Credentials(server.username().parse().unwrap(), life(state)),
+        (None, Some(why)) if !why.reason().is_transient() => News::NoneForGood,
+        _ => News::NoneForNow,
+    }
+}
+
+fn life(state: &TurnState) -> Option<Millis> {
+    let valid_for = state.available()?.valid_for(Timestamp::now())?;
+    Some(valid_for.as_millis().try_into().unwrap())
+}
+
+#[test]
+fn w06_to_w19_random_sequences_through_the_driver() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_homeserver, room) = runtime.block_on(async {
+        let homeserver = Homeserver::start().await;
+        let room = homeserver.room().await;
+        tokio::time::pause();
+        (homeserver, room)
+    });
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    // PROPTEST_RNG_SEED chooses another, and PROPTEST_CASES how many.
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    let widget = (prop::bool::weighted(0.95), any::<bool>(), any::<u64>());
+    let sequence = (widget, vec(step(), 0..60));
+    let outcome = TestRunner::new(config).run(&sequence, |(widget, steps)| {
+        runtime.block_on(async {
+            let mut pair = Pair::start(room.clone(), widget).await;
+            for step in steps {
+                pair.on(step).await?;
+            }
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+}
