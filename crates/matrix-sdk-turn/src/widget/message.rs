@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use memchr::memmem::Finder;
+use memchr::{memchr2, memchr3, memmem::Finder};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -117,14 +117,17 @@ pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
 /// is the name. A message with a second one is no message of the widget API: serde takes no field
 /// twice.
 fn first_action(message: &str) -> Option<&str> {
-    const FIELD: &str = r#""action":""#;
-    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(FIELD));
+    const ACTION: &str = r#""action":""#;
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(ACTION));
 
-    let (before, field) = message.split_at_checked(FINDER.find(message.as_bytes())?)?;
-    let (name, _) = field.get(FIELD.len()..)?.split_once('"')?;
-    // The brace of the message itself is one.
-    let is_flat = before.bytes().filter(|byte| b"{[\\".contains(byte)).count() == 1;
-    (is_flat && !name.contains('\\')).then_some(name)
+    let fields = message.strip_prefix('{')?;
+    let action = FINDER.find(fields.as_bytes())?;
+    let before = fields.get(..action)?;
+    let value = fields.get(action + ACTION.len()..)?;
+    let is_flat = memchr3(b'{', b'[', b'\\', before.as_bytes()).is_none();
+    let (name, _) = value.split_at_checked(memchr2(b'"', b'\\', value.as_bytes())?)?;
+    let is_plain = value.as_bytes().get(name.len()) == Some(&b'"');
+    (is_flat && is_plain).then_some(name)
 }
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
