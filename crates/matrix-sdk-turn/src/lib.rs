@@ -116,6 +116,9 @@ mod guide {}
 
 mod clock;
 mod credentials;
+// For fuzz targets: no part of the stable API.
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "client")]
 mod homeserver;
 mod ice;

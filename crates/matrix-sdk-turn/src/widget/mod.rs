@@ -29,8 +29,8 @@ mod capability;
 mod driver;
 mod handle;
 mod link;
-mod machine;
-mod message;
+pub(crate) mod machine;
+pub(crate) mod message;
 mod provider;
 mod sdk;
 
