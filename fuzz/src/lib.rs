@@ -5,15 +5,28 @@
 mod fields;
 mod homeserver;
 mod ice;
+mod programs;
 mod secret;
 mod store;
 mod widget;
 
-pub use self::{homeserver::homeserver, ice::ice, store::store, widget::widget};
+pub use self::{
+    homeserver::homeserver,
+    ice::ice,
+    programs::{arguments, inputs},
+    store::store,
+    widget::widget,
+};
 
 /// A function for one input.
 pub type Target = fn(&[u8]);
 
 /// All of them, with the names of their directories.
-pub const TARGETS: [(&str, Target); 4] =
-    [("homeserver", homeserver), ("ice", ice), ("store", store), ("widget", widget)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("arguments", arguments),
+    ("homeserver", homeserver),
+    ("ice", ice),
+    ("inputs", inputs),
+    ("store", store),
+    ("widget", widget),
+];

@@ -58,7 +58,7 @@ impl<'m> Message<'m> {
     }
 
     /// What it is if the widget sent it.
-    pub(super) fn from_widget(&self) -> FromWidget {
+    pub(super) fn if_from_widget(&self) -> FromWidget {
         match (self.is_from_widget, &*self.action, self.response.is_some()) {
             (true, "watch_turn_servers", false) => FromWidget::Watch,
             (true, "unwatch_turn_servers", false) => FromWidget::Unwatch,
@@ -70,7 +70,7 @@ impl<'m> Message<'m> {
     }
 
     /// What it is if the SDK sent it.
-    pub(super) fn to_widget(&self) -> ToWidget {
+    pub(super) fn if_to_widget(&self) -> ToWidget {
         match (self.is_from_widget, &*self.action) {
             (false, "capabilities") => ToWidget::Capabilities,
             (false, "notify_capabilities") => ToWidget::Notify,

@@ -64,8 +64,8 @@ impl Run {
 
     fn on(&mut self, event: Event<'_>) {
         match event {
-            Event::FromWidget(message) => self.from_widget(message),
-            Event::ToWidget(message) => self.to_widget(message),
+            Event::FromWidget(message) => self.on_message_from_widget(message),
+            Event::ToWidget(message) => self.on_message_to_widget(message),
             Event::Decision(granted) => {
                 let is_requested = self.model.negotiation.is_turn_requested();
                 assert_eq!(self.machine.is_turn_requested(), is_requested);
@@ -86,34 +86,36 @@ impl Run {
             Event::Receive => self.receive(),
             Event::Acknowledge => {
                 if let Some(id) = self.model.in_flight() {
-                    self.from_widget(&response("update_turn_servers", id, "{}"));
+                    self.on_message_from_widget(&response("update_turn_servers", id, "{}"));
                 }
             }
-            Event::Request(action) => self.from_widget(&request("fromWidget", action, "1")),
+            Event::Request(action) => {
+                self.on_message_from_widget(&request("fromWidget", action, "1"))
+            }
             Event::Negotiation => {
-                self.to_widget(&request("toWidget", "capabilities", "2"));
+                self.on_message_to_widget(&request("toWidget", "capabilities", "2"));
                 let requested = format!("{{\"capabilities\":[\"{}\"]}}", TURN_SERVERS[0]);
-                self.from_widget(&response("capabilities", "2", &requested));
+                self.on_message_from_widget(&response("capabilities", "2", &requested));
             }
         }
         assert_eq!(self.machine.wants_credentials(), self.model.wants_credentials());
     }
 
     /// As the handle does it: what is not looked at must not be ours.
-    fn from_widget(&mut self, message: &str) {
+    fn on_message_from_widget(&mut self, message: &str) {
         if is_looked_at_from_widget(message) {
             let disposition = self.machine.on_message_from_widget(self.now, message);
             let is_ours = self.model.on_message_from_widget(self.now, message);
             assert_eq!(disposition == Disposition::Consumed, is_ours, "{message}");
         } else if let Some(read) = Message::read(message) {
-            assert_eq!(read.from_widget(), FromWidget::NotOurs, "not looked at: {message}");
+            assert_eq!(read.if_from_widget(), FromWidget::NotOurs, "not looked at: {message}");
         }
     }
 
-    fn to_widget(&mut self, message: &str) {
+    fn on_message_to_widget(&mut self, message: &str) {
         let read = Message::read(message);
         if !is_looked_at_to_widget(message) {
-            let is_ours = read.is_some_and(|read| read.to_widget() != ToWidget::NotOurs);
+            let is_ours = read.is_some_and(|read| read.if_to_widget() != ToWidget::NotOurs);
             assert!(!is_ours, "not looked at: {message}");
             return;
         }
@@ -167,7 +169,7 @@ fn check_added(
     additions: &[(&'static str, Vec<&'static str>)],
 ) {
     let lists = |message: &Message<'_>| -> Option<Vec<Vec<String>>> {
-        let object = match message.to_widget() {
+        let object = match message.if_to_widget() {
             ToWidget::Versions => message.response?,
             _ => message.data?,
         };

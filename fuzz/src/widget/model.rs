@@ -66,7 +66,7 @@ impl Model {
     /// W9, W10, W14, W16. Returns whether the message is ours alone.
     pub(super) fn on_message_from_widget(&mut self, now: Timestamp, text: &str) -> bool {
         let Some(message) = Message::read(text) else { return false };
-        match message.from_widget() {
+        match message.if_from_widget() {
             FromWidget::Watch => self.on_request(text, |model| model.watch(now, text)),
             FromWidget::Unwatch => self.on_request(text, |model| {
                 model.stop();

@@ -20,7 +20,7 @@ type Addition = (&'static str, Vec<&'static str>);
 impl Negotiation {
     /// A message of the SDK's. Returns what is to be added to the lists in its data or response.
     pub(super) fn on_message_to_widget(&mut self, message: &Message<'_>) -> Vec<Addition> {
-        match (message.to_widget(), &*self) {
+        match (message.if_to_widget(), &*self) {
             (ToWidget::Capabilities, _) => {
                 if let Some(id) = &message.request_id {
                     *self = Self::Asked(id.clone());
