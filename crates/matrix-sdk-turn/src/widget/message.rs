@@ -83,6 +83,12 @@ pub(crate) enum Api {
     ToWidget,
 }
 
+/// `None` for what is no such object. serde takes an array for a struct.
+pub(crate) fn parse_object<'m, T: Deserialize<'m>>(json: &'m str) -> Option<T> {
+    let is_object = json.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(json).ok()).flatten()
+}
+
 /// `null` is a value too.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
@@ -91,9 +97,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 impl<'m> Envelope<'m> {
     /// `None` for what is no message of the widget API.
     pub(crate) fn parse(message: &'m str) -> Option<Self> {
-        // serde takes an array for a struct.
-        let is_object = message.trim_start().starts_with('{');
-        is_object.then(|| serde_json::from_str(message).ok()).flatten()
+        parse_object(message)
     }
 
     /// `None` for an action that does not concern us.
@@ -164,7 +168,7 @@ struct SupportedVersions<'m> {
 
 /// Adds the version of the widget API that has MSC3846 to a response to `supported_api_versions`.
 pub(crate) fn with_version_added(message: &str, response: &str) -> Option<String> {
-    let versions: SupportedVersions<'_> = serde_json::from_str(response).ok()?;
+    let versions: SupportedVersions<'_> = parse_object(response)?;
     append_to_arrays(message, vec![(versions.supported_versions, vec![API_VERSION])])
 }
 
@@ -308,6 +312,11 @@ mod tests {
             versions(&message("[\"t\\u006fwn.robin.msc3846\"]")),
             message("[\"t\\u006fwn.robin.msc3846\"]")
         );
+    }
+
+    #[test]
+    fn w02_a_list_in_place_of_the_response_stays_as_it_is() {
+        assert_eq!(with_version_added(r#"[["a"]]"#, r#"[["a"]]"#), None);
     }
 
     #[test]
