@@ -77,10 +77,26 @@ pub(crate) struct Envelope<'m> {
 
 /// Who sent the request that a message is, or responds to.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "Name<'_>", rename_all = "camelCase")]
 pub(crate) enum Api {
     FromWidget,
     ToWidget,
+}
+
+/// serde's own way takes `{"fromWidget":null}` for the name as well.
+#[derive(Deserialize)]
+struct Name<'m>(#[serde(borrow)] Cow<'m, str>);
+
+impl TryFrom<Name<'_>> for Api {
+    type Error = &'static str;
+
+    fn try_from(Name(name): Name<'_>) -> Result<Self, &'static str> {
+        match &*name {
+            "fromWidget" => Ok(Self::FromWidget),
+            "toWidget" => Ok(Self::ToWidget),
+            _ => Err("neither fromWidget nor toWidget"),
+        }
+    }
 }
 
 /// `None` for what is no such object. serde takes an array for a struct.
@@ -337,6 +353,18 @@ mod tests {
             success_response(message).unwrap(),
             r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a","response":{}}"#
         );
+    }
+
+    #[test]
+    fn w16_an_api_is_told_by_its_name_and_not_by_an_object() {
+        let api = |api: &str| {
+            let message = format!(r#"{{"api":{api},"widgetId":"w","action":"a"}}"#);
+            Envelope::parse(&message).map(|envelope| envelope.api)
+        };
+        assert_eq!(api(r#""fromWidget""#), Some(Api::FromWidget));
+        assert_eq!(api(r#""\u0074oWidget""#), Some(Api::ToWidget));
+        assert_eq!(api(r#"{"fromWidget":null}"#), None);
+        assert_eq!(api(r#""FromWidget""#), None);
     }
 
     #[test]
