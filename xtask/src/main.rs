@@ -5,6 +5,7 @@
 mod compat;
 mod dependencies;
 mod e2e;
+mod fuzz;
 mod instructions;
 
 use std::{
@@ -26,6 +27,8 @@ enum Task {
     Dependencies,
     /// Runs the end-to-end suite, and installs the real parts it needs if they are missing.
     E2e(e2e::Arguments),
+    /// Tries what takes input from outside with inputs that libFuzzer comes up with, on stable Rust.
+    Fuzz(fuzz::Arguments),
     /// Counts the instructions of what the library does often, and compares them with the counts that
     /// are noted in benches/instructions.txt. Needs valgrind.
     Instructions(instructions::Arguments),
@@ -36,6 +39,7 @@ fn main() -> Result<()> {
         Task::Compat(arguments) => compat::run(arguments),
         Task::Dependencies => dependencies::run(),
         Task::E2e(arguments) => e2e::run(arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Instructions(arguments) => instructions::run(&arguments),
     }
 }

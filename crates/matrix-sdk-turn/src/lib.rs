@@ -120,6 +120,9 @@ mod clock;
 mod credentials;
 #[cfg(test)]
 mod explore;
+// For fuzz targets: no part of the stable API.
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "client")]
 mod homeserver;
 mod ice;

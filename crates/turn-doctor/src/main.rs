@@ -11,6 +11,7 @@ mod html;
 mod json;
 mod output;
 mod progress;
+mod saved;
 mod secret;
 mod table;
 mod text;

@@ -16,7 +16,7 @@ use crate::{
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// What the body of a successful response means.
-pub(super) fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
+pub fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
     if body.len() > MAX_RESPONSE_BYTES {
         let size = body.len();
         return Err(Unavailable::unreachable(format!(

@@ -1,6 +1,6 @@
 //! The homeserver as a source of credentials: matrix-sdk's HTTP client and ruma's endpoint.
 
-mod answer;
+pub(crate) mod answer;
 mod asking;
 mod error;
 mod request;

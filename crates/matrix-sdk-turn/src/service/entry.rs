@@ -30,14 +30,14 @@ struct Entry<'a> {
 
 /// Why an entry is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     #[error("the entry is damaged")]
     Damaged,
     #[error("the entry was written by another version")]
     OtherVersion,
 }
 
-pub(super) fn encode(saved: &Saved) -> Zeroizing<Vec<u8>> {
+pub(crate) fn encode(saved: &Saved) -> Zeroizing<Vec<u8>> {
     let Saved { server, asked, ttl, refresh } = saved;
     let entry = Entry {
         version: VERSION,
@@ -54,7 +54,7 @@ pub(super) fn encode(saved: &Saved) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Saved, Unreadable> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Unreadable> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,

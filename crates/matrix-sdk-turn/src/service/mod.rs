@@ -1,7 +1,7 @@
 //! TURN credentials of one account: the service that keeps them fresh, and the stream of them.
 
 mod builder;
-mod entry;
+pub(crate) mod entry;
 mod fallback;
 mod inner;
 mod keeper;

@@ -77,10 +77,32 @@ pub(crate) struct Envelope<'m> {
 
 /// Who sent the request that a message is, or responds to.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "Name<'_>", rename_all = "camelCase")]
 pub(crate) enum Api {
     FromWidget,
     ToWidget,
+}
+
+/// serde's own way takes `{"fromWidget":null}` for the name as well.
+#[derive(Deserialize)]
+struct Name<'m>(#[serde(borrow)] Cow<'m, str>);
+
+impl TryFrom<Name<'_>> for Api {
+    type Error = &'static str;
+
+    fn try_from(Name(name): Name<'_>) -> Result<Self, &'static str> {
+        match &*name {
+            "fromWidget" => Ok(Self::FromWidget),
+            "toWidget" => Ok(Self::ToWidget),
+            _ => Err("neither fromWidget nor toWidget"),
+        }
+    }
+}
+
+/// `None` for what is no such object. serde takes an array for a struct.
+pub(crate) fn parse_object<'m, T: Deserialize<'m>>(json: &'m str) -> Option<T> {
+    let is_object = json.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(json).ok()).flatten()
 }
 
 /// `null` is a value too.
@@ -91,9 +113,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 impl<'m> Envelope<'m> {
     /// `None` for what is no message of the widget API.
     pub(crate) fn parse(message: &'m str) -> Option<Self> {
-        // serde takes an array for a struct.
-        let is_object = message.trim_start().starts_with('{');
-        is_object.then(|| serde_json::from_str(message).ok()).flatten()
+        parse_object(message)
     }
 
     /// `None` for an action that does not concern us.
@@ -169,7 +189,7 @@ struct SupportedVersions<'m> {
 
 /// Adds the version of the widget API that has MSC3846 to a response to `supported_api_versions`.
 pub(crate) fn with_version_added(message: &str, response: &str) -> Option<String> {
-    let versions: SupportedVersions<'_> = serde_json::from_str(response).ok()?;
+    let versions: SupportedVersions<'_> = parse_object(response)?;
     append_to_arrays(message, vec![(versions.supported_versions, vec![API_VERSION])])
 }
 
@@ -353,6 +373,11 @@ mod tests {
     }
 
     #[test]
+    fn w02_a_list_in_place_of_the_response_stays_as_it_is() {
+        assert_eq!(with_version_added(r#"[["a"]]"#, r#"[["a"]]"#), None);
+    }
+
+    #[test]
     fn f8_the_proposals_spelling_of_the_request_id_is_a_message_too() {
         let message = r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a"}"#;
         assert!(Envelope::parse(message).unwrap().request_id.is_none());
@@ -360,6 +385,18 @@ mod tests {
             success_response(message).unwrap(),
             r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a","response":{}}"#
         );
+    }
+
+    #[test]
+    fn w16_an_api_is_told_by_its_name_and_not_by_an_object() {
+        let api = |api: &str| {
+            let message = format!(r#"{{"api":{api},"widgetId":"w","action":"a"}}"#);
+            Envelope::parse(&message).map(|envelope| envelope.api)
+        };
+        assert_eq!(api(r#""fromWidget""#), Some(Api::FromWidget));
+        assert_eq!(api(r#""\u0074oWidget""#), Some(Api::ToWidget));
+        assert_eq!(api(r#"{"fromWidget":null}"#), None);
+        assert_eq!(api(r#""FromWidget""#), None);
     }
 
     #[test]

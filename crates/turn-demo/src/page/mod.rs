@@ -7,6 +7,7 @@
 mod clock;
 mod events;
 mod files;
+mod from_page;
 mod guard;
 mod peers;
 mod prompts;

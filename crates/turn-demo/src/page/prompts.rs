@@ -10,7 +10,7 @@ use matrix_sdk_turn::{CapabilitiesWithTurn, TurnCapabilitiesProvider, async_trai
 use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 
-use super::protocol::WidgetId;
+use super::from_page::WidgetId;
 
 /// A question that the page shows.
 #[derive(Clone, Debug, Serialize)]

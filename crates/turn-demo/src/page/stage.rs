@@ -15,9 +15,10 @@ use turn_embedded::{EmbeddedServers, USER, room_id};
 use super::{
     clock::SleepingClock,
     events::{Events, Kind, Track, millis},
+    from_page::{Breakage, FaultName},
     peers::{Pace, Peer, Surroundings},
     prompts::Prompts,
-    protocol::{Breakage, FaultName, Holds, Status, TrackStatus},
+    protocol::{Holds, Status, TrackStatus},
     runtimes::subscribe_and_end,
     source::{Newest, WatchedSource},
 };

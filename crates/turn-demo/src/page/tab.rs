@@ -9,11 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{
-    protocol::{FromPage, ToPage},
-    stage::Stage,
-    widgets::Widgets,
-};
+use super::{from_page::FromPage, protocol::ToPage, stage::Stage, widgets::Widgets};
 
 /// How long a tab's stage waits for its page to come back.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::{
     events::{Events, Kind, Track},
+    from_page::WidgetId,
     prompts::{AskUser, Prompts},
-    protocol::WidgetId,
 };
 
 /// The release is the driver's next step, which it takes meanwhile.

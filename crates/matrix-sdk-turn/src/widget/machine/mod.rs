@@ -16,7 +16,7 @@ mod negotiation;
 mod responses;
 mod watch;
 
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use tracing::{debug, warn};
 
@@ -33,7 +33,7 @@ use crate::{clock::Timestamp, state::TurnState};
 
 /// What to do with a message from the widget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Disposition {
+pub enum Disposition {
     /// It was not for us, or not only.
     PassOn,
     /// It was for us, and the SDK must not see it.
@@ -42,7 +42,7 @@ pub(crate) enum Disposition {
 
 /// The state of one widget.
 #[cfg_attr(test, derive(Clone, Hash))]
-pub(crate) struct Machine {
+pub struct Machine {
     widget_id: String,
     /// A page said that it has loaded, and did not ask to watch yet.
     has_new_page: bool,
@@ -55,7 +55,9 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(widget_id: &str, empty_update_when_unavailable: bool) -> Self {
+    /// The state of a widget that has not loaded yet. `empty_update_when_unavailable`: whether it is
+    /// told, by an empty list, that there are no credentials.
+    pub fn new(widget_id: &str, empty_update_when_unavailable: bool) -> Self {
         Self {
             widget_id: widget_id.to_owned(),
             has_new_page: false,
@@ -69,7 +71,7 @@ impl Machine {
 
     /// A message on its way from the SDK to the widget. Returns it, with TURN added where the SDK
     /// says what it supports and what was granted.
-    pub(crate) fn on_message_to_widget(&mut self, message: String) -> String {
+    pub fn on_message_to_widget(&mut self, message: String) -> String {
         self.with_turn_added(&message).unwrap_or(message)
     }
 
@@ -94,7 +96,7 @@ impl Machine {
     }
 
     /// A message that the widget sent.
-    pub(crate) fn on_message_from_widget(
+    pub fn on_message_from_widget(
         &mut self,
         now: impl FnOnce() -> Timestamp,
         message: &str,
@@ -133,12 +135,12 @@ impl Machine {
     }
 
     /// The SDK has the provider asked for its decision. Returns whether TURN is part of it.
-    pub(crate) fn is_turn_requested(&self) -> bool {
+    pub fn is_turn_requested(&self) -> bool {
         self.negotiation.is_turn_requested()
     }
 
     /// The provider decided.
-    pub(crate) fn on_decision(&mut self, granted: bool) {
+    pub fn on_decision(&mut self, granted: bool) {
         let Some(granted) = self.negotiation.decide(granted) else { return };
         debug!(widget_id = self.widget_id, granted, "decided on TURN for the widget");
         if !granted {
@@ -175,17 +177,17 @@ impl Machine {
     }
 
     /// Whether [`Self::on_turn_state`] is to be called.
-    pub(crate) fn wants_credentials(&self) -> bool {
+    pub fn wants_credentials(&self) -> bool {
         !matches!(self.watch, Watch::No)
     }
 
     /// States do not come any more, so the last one says nothing about now.
-    pub(crate) fn on_unsubscribed(&mut self) {
+    pub fn on_unsubscribed(&mut self) {
         self.newest = None;
     }
 
     /// The credentials changed, or their first state is known.
-    pub(crate) fn on_turn_state(&mut self, now: Timestamp, state: TurnState) {
+    pub fn on_turn_state(&mut self, now: Timestamp, state: TurnState) {
         self.newest = Some(state);
         self.settle(now);
     }
@@ -204,11 +206,11 @@ impl Machine {
     }
 
     /// When to call [`Self::handle_timeout`].
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         self.watch.poll_timeout().into_iter().chain(self.delivery.poll_timeout()).min()
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: impl FnOnce() -> Timestamp) {
+    pub fn handle_timeout(&mut self, now: impl FnOnce() -> Timestamp) {
         if self.poll_timeout().is_none() {
             return;
         }
@@ -227,12 +229,14 @@ impl Machine {
     }
 
     /// Whether [`Self::poll_transmit`] has something, unless it has expired.
-    pub(crate) fn has_transmit(&self) -> bool {
+    /// Time has passed.
+    pub fn has_transmit(&self) -> bool {
         !self.responses.is_empty() || self.due_update().is_some()
     }
 
     /// The next message to the widget. Counts as sent.
-    pub(crate) fn poll_transmit(&mut self, now: impl FnOnce() -> Timestamp) -> Option<String> {
+    /// Time has passed.
+    pub fn poll_transmit(&mut self, now: impl FnOnce() -> Timestamp) -> Option<String> {
         if let Some(response) = self.responses.pop() {
             return Some(response);
         }
@@ -248,14 +252,20 @@ impl Machine {
     }
 
     /// A request in the widget's name which the SDK always answers, and which has no effect.
-    pub(crate) fn harmless_request(&self) -> Option<String> {
+    pub fn harmless_request(&self) -> Option<String> {
         harmless_request(&self.widget_id)
     }
 
     /// The driver or the handles are gone: responses still go out, credentials do not.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.watch.stop(&mut self.responses);
         self.newest = None;
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine").field("widget_id", &self.widget_id).finish_non_exhaustive()
     }
 }
 

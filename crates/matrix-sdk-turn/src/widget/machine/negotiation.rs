@@ -2,7 +2,7 @@
 
 use super::super::{
     capability::TURN_SERVERS,
-    message::{CapabilitiesResponse, NotifyCapabilities, append_to_arrays},
+    message::{CapabilitiesResponse, NotifyCapabilities, append_to_arrays, parse_object},
 };
 
 /// How far the negotiation of capabilities has come, as far as TURN is concerned.
@@ -56,7 +56,7 @@ impl Negotiation {
         if !is_asked_for {
             return;
         }
-        let written = serde_json::from_str::<CapabilitiesResponse<'_>>(response)
+        let written = parse_object::<CapabilitiesResponse<'_>>(response)
             .map(|response| response.capabilities)
             .unwrap_or_default();
         let requested =
@@ -94,7 +94,7 @@ impl Negotiation {
     pub(super) fn amend(&self, message: &str, data: &str) -> Option<String> {
         let Self::Decided { requested, granted } = self else { return None };
         let approved = if *granted { requested.clone() } else { Vec::new() };
-        let lists: NotifyCapabilities<'_> = serde_json::from_str(data).ok()?;
+        let lists: NotifyCapabilities<'_> = parse_object(data)?;
         append_to_arrays(
             message,
             vec![(lists.requested, requested.clone()), (lists.approved, approved)],
@@ -128,7 +128,13 @@ mod tests {
 
     #[test]
     fn w03_malformed_capabilities_request_nothing() {
-        for response in [json!({}), json!({ "capabilities": "all" }), json!(null), json!([1])] {
+        for response in [
+            json!({}),
+            json!({ "capabilities": "all" }),
+            json!(null),
+            json!([1]),
+            json!([[TURN_SERVERS[0]]]),
+        ] {
             assert!(!answered(&response).is_turn_requested());
         }
     }

@@ -1,0 +1,39 @@
+//! The command lines of the demo and the doctor.
+
+use super::{demo_args, doctor_args};
+use crate::secret::MARK;
+
+/// An input is the name of a program and its arguments, a line each.
+pub fn arguments(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let arguments: Vec<&str> = text.split('\n').collect();
+    // clap shows an argument without its control characters, and one without them may hold a secret.
+    if arguments.iter().any(|argument| argument.contains(char::is_control)) {
+        return;
+    }
+    let error = match arguments.first() {
+        Some(&"turn-demo") => demo_args::Args::parse_from_flags(&arguments)
+            .err()
+            .filter(|error| error.use_stderr())
+            .map(|error| demo_args::one_line(&error)),
+        Some(&"turn-doctor") => doctor_args::Args::parse_from_flags(&arguments)
+            .err()
+            .filter(|error| error.use_stderr())
+            .map(|error| doctor_args::one_line(&error)),
+        _ => return,
+    };
+    if let Some(error) = error {
+        assert!(error.starts_with("error: ") && !error.contains('\n'), "{error}");
+        assert!(may_be_shown(&arguments) || !error.contains(MARK), "it shows a secret: {error}");
+    }
+}
+
+/// Whether a secret is anywhere but in a URL, where users put passwords by mistake.
+fn may_be_shown(arguments: &[&str]) -> bool {
+    let before = |place: usize| place.checked_sub(1).map(|before| arguments[before]);
+    arguments.iter().enumerate().any(|(place, argument)| {
+        let is_url = before(place).is_some_and(|flag| ["--uri", "--homeserver"].contains(&flag))
+            && !argument.starts_with('-');
+        argument.contains(MARK) && !is_url
+    })
+}
