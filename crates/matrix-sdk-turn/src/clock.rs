@@ -101,11 +101,44 @@ impl Deadline {
     }
 }
 
-/// As they are once time has passed, seen from [`now`](crate::explore::now).
+/// Time that passes while now is always the same moment: what somebody remembers or waits for moves
+/// towards the past instead. So states that differ only in when they were reached are equal.
 #[cfg(test)]
-mod aged {
+pub(crate) mod aging {
+    use std::{
+        sync::LazyLock,
+        time::{Duration, Instant, SystemTime},
+    };
+
     use super::{Deadline, Timestamp};
-    use crate::explore::{Passed, now};
+
+    /// The moment at which everything happens. Far enough from where clocks begin that spans can be
+    /// taken from it.
+    pub(crate) fn now() -> Timestamp {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        static NOW: LazyLock<Timestamp> = LazyLock::new(|| Timestamp {
+            monotonic: Instant::now() + YEAR,
+            wall: SystemTime::UNIX_EPOCH + 50 * YEAR,
+        });
+        *NOW
+    }
+
+    /// How far the clocks went on. The wall clock may have gone back.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Passed {
+        pub(crate) monotonic: Duration,
+        pub(crate) wall: Duration,
+        pub(crate) wall_set_back: Duration,
+    }
+
+    impl Passed {
+        pub(crate) const NOTHING: Self = Self::regularly(Duration::ZERO);
+
+        /// Both clocks went on as they should.
+        pub(crate) const fn regularly(span: Duration) -> Self {
+            Self { monotonic: span, wall: span, wall_set_back: Duration::ZERO }
+        }
+    }
 
     impl Timestamp {
         pub(crate) fn aged(self, by: Passed) -> Self {

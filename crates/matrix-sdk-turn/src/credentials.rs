@@ -192,7 +192,7 @@ mod explored {
     use std::hash::{Hash, Hasher};
 
     use super::TurnServer;
-    use crate::explore::Passed;
+    use crate::clock::aging::Passed;
 
     impl Hash for TurnServer {
         fn hash<H: Hasher>(&self, state: &mut H) {

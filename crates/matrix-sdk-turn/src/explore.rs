@@ -5,19 +5,14 @@
 //! looked at. To tell them, all of a state is hashed. (That two of a million states have the same hash
 //! of 64 bits by chance is expected once in 30 million runs.)
 //!
-//! Time must not keep states apart that are the same otherwise. So now is always the same moment: when
-//! time passes, what a state remembers or waits for moves towards the past instead.
+//! Time must not keep states apart that are the same otherwise: see [`aging`](crate::clock::aging).
 
 use std::{
     collections::HashSet,
     fmt::Debug,
     hash::{Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::LazyLock,
-    time::{Duration, Instant, SystemTime},
 };
-
-use crate::clock::Timestamp;
 
 /// A system in one of its states, together with the model's.
 pub(crate) trait System: Clone + Hash {
@@ -136,33 +131,5 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, is: T, should_be: T) -> Res
         Ok(())
     } else {
         Err(format!("{what} is {is:?}, and should be {should_be:?}"))
-    }
-}
-
-/// The moment at which everything happens. Far enough from where clocks begin that spans can be
-/// taken from it.
-pub(crate) fn now() -> Timestamp {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-    static NOW: LazyLock<Timestamp> = LazyLock::new(|| Timestamp {
-        monotonic: Instant::now() + YEAR,
-        wall: SystemTime::UNIX_EPOCH + 50 * YEAR,
-    });
-    *NOW
-}
-
-/// How far the clocks went on. The wall clock may have gone back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed {
-    pub(crate) monotonic: Duration,
-    pub(crate) wall: Duration,
-    pub(crate) wall_set_back: Duration,
-}
-
-impl Passed {
-    pub(crate) const NOTHING: Self = Self::regularly(Duration::ZERO);
-
-    /// Both clocks went on as they should.
-    pub(crate) const fn regularly(span: Duration) -> Self {
-        Self { monotonic: span, wall: span, wall_set_back: Duration::ZERO }
     }
 }

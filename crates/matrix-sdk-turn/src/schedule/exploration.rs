@@ -13,8 +13,9 @@ use super::{
     model::{Answer, Draw, MINUTE, Model, Nanos, Published, SECOND, Why},
 };
 use crate::{
+    clock::aging::{Passed, now},
     credentials::TurnServer,
-    explore::{Depth, Explored, Passed, System, explore, now, same},
+    explore::{Depth, Explored, System, explore, same},
     policy::RefreshPolicy,
     source,
     state::TurnState,

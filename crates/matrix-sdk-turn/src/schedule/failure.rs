@@ -128,7 +128,7 @@ fn in_a_row(previous: Option<&Failure>) -> u32 {
 #[cfg(test)]
 mod explored {
     use super::Failure;
-    use crate::explore::Passed;
+    use crate::clock::aging::Passed;
 
     impl Failure {
         pub(in super::super) fn age(&mut self, by: Passed) {

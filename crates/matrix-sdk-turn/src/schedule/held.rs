@@ -108,7 +108,7 @@ impl Held {
 #[cfg(test)]
 mod explored {
     use super::Held;
-    use crate::explore::Passed;
+    use crate::clock::aging::Passed;
 
     impl Held {
         pub(in super::super) fn age(&mut self, by: Passed) {

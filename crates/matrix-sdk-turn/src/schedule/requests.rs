@@ -199,7 +199,7 @@ mod explored {
     use std::time::Duration;
 
     use super::{Due, Last, Requests, Timestamp};
-    use crate::explore::{Passed, now};
+    use crate::clock::aging::{Passed, now};
 
     impl Requests {
         pub(in super::super) fn age(&mut self, by: Passed) {

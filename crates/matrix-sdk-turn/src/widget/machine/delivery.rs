@@ -150,7 +150,7 @@ impl Delivery {
 #[cfg(test)]
 mod explored {
     use super::{API_VERSION, Delivery, LastUpdate, Update};
-    use crate::explore::{Passed, now};
+    use crate::clock::aging::{Passed, now};
 
     impl Delivery {
         pub(in super::super) fn sent(&self) -> u64 {

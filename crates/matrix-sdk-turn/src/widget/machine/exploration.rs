@@ -12,9 +12,12 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    clock::Deadline,
+    clock::{
+        Deadline,
+        aging::{Passed, now},
+    },
     credentials::TurnServer,
-    explore::{Depth, Explored, Passed, System, explore, now, same},
+    explore::{Depth, Explored, System, explore, same},
     state::TurnState,
     unavailable::{Unavailable, UnavailableReason},
 };
