@@ -65,7 +65,7 @@ pub(crate) struct Envelope<'m> {
     pub(crate) widget_id: Cow<'m, str>,
     /// The examples of MSC3846 spell it `requestid`, and nothing needs it in a request: the
     /// response repeats whatever was there.
-    #[serde(default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub(crate) request_id: Option<Cow<'m, str>>,
     #[serde(borrow)]
     action: Cow<'m, str>,
@@ -103,6 +103,14 @@ impl TryFrom<Name<'_>> for Api {
 pub(crate) fn parse_object<'m, T: Deserialize<'m>>(json: &'m str) -> Option<T> {
     let is_object = json.trim_start().starts_with('{');
     is_object.then(|| serde_json::from_str(json).ok()).flatten()
+}
+
+/// By itself, serde copies a text that is optional.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'m>(#[serde(borrow)] Cow<'m, str>);
+
+    Ok(Option::deserialize(deserializer)?.map(|Text(text)| text))
 }
 
 /// `null` is a value too.
@@ -223,18 +231,14 @@ pub(crate) fn append_to_arrays(
 }
 
 /// The request, verbatim, with a `response` added. It must be a JSON object that has none.
-fn respond(request: &str, response: &impl Serialize) -> Option<String> {
+fn respond(request: &str, response: &str) -> Option<String> {
     let open = request.trim_end().strip_suffix('}')?;
-    let response = serde_json::to_string(response).ok()?;
-    Some([open, ",\"response\":", &response, "}"].concat())
+    Some([open, ",\"response\":", response, "}"].concat())
 }
-
-#[derive(Serialize)]
-struct Nothing {}
 
 /// The response to a request that succeeded: nothing.
 pub(crate) fn success_response(request: &str) -> Option<String> {
-    respond(request, &Nothing {})
+    respond(request, "{}")
 }
 
 #[derive(Serialize)]
@@ -249,18 +253,19 @@ struct Error<'a> {
     matrix_api_error: Option<WidgetMatrixError<'a>>,
 }
 
+fn respond_error(request: &str, error: Error<'_>) -> Option<String> {
+    respond(request, &serde_json::to_string(&ErrorResponse { error }).ok()?)
+}
+
 /// The response to a request that is refused.
 pub(crate) fn error_response(request: &str, message: &str) -> Option<String> {
-    respond(request, &ErrorResponse { error: Error { message, matrix_api_error: None } })
+    respond_error(request, Error { message, matrix_api_error: None })
 }
 
 /// The response to a request that failed because there are no TURN servers.
 pub(crate) fn unavailable_response(request: &str, why: &Unavailable) -> Option<String> {
     let matrix_api_error = why.widget_matrix_error();
-    respond(
-        request,
-        &ErrorResponse { error: Error { message: &why.to_string(), matrix_api_error } },
-    )
+    respond_error(request, Error { message: &why.to_string(), matrix_api_error })
 }
 
 #[derive(Serialize)]
@@ -294,6 +299,9 @@ pub(crate) fn update_request(
     let action = Action::UpdateTurnServers.name();
     serde_json::to_string(&Request { api: Api::ToWidget, widget_id, request_id, action, data }).ok()
 }
+
+#[derive(Serialize)]
+struct Nothing {}
 
 /// A request in the widget's name which the SDK always answers, and which has no effect.
 pub(crate) fn harmless_request(widget_id: &str) -> Option<String> {
