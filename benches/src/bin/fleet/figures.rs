@@ -73,6 +73,15 @@ impl Figures {
         let found = self.scenarios.iter().find(|scenario| wanted(&scenario.fleet));
         found.expect("each TTL is simulated with and without an outage")
     }
+
+    /// The load after an outage, if the schedule spread the first refresh as the real one does, and did
+    /// `otherwise` then.
+    pub(crate) fn after(&self, otherwise: AfterOutage) -> Load {
+        let wanted = |variant: &&Variant| {
+            variant.restated.is_some_and(|restated| restated.after_outage == otherwise)
+        };
+        self.variants.iter().rfind(wanted).expect("each is simulated").after
+    }
 }
 
 fn scenarios(clients: u32, progress: &Progress) -> Vec<Scenario> {
@@ -80,7 +89,7 @@ fn scenarios(clients: u32, progress: &Progress) -> Vec<Scenario> {
     let fleets = [(HOUR, None), (HOUR, outage), (DAY, None), (DAY, outage)];
     let play = |(ttl, outage)| {
         let fleet = Fleet { clients, ttl, length: 7 * DAY, outage };
-        progress.step(&fleet);
+        progress.step(fleet);
         Scenario { fleet, seconds: fleet.requests_per_second() }
     };
     fleets.into_iter().map(play).collect()

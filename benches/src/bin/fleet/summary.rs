@@ -38,21 +38,14 @@ fn seldom(figures: &Figures) -> String {
 
 fn outage(figures: &Figures) -> String {
     let scenario = figures.scenario(HOUR, true);
-    let restated =
-        figures.variants.iter().filter_map(|variant| Some((variant.restated?, variant.after)));
-    // The last one with it spreads the first refresh as the real schedule does.
-    let otherwise = |wanted: AfterOutage| {
-        let of_it = restated.clone().filter(|(restated, _)| restated.after_outage == wanted);
-        of_it.last().map_or(f64::NAN, |(_, load)| load.peak_ratio())
-    };
     format!(
         "After an outage of {} they ask evenly again within a minute: from then on the worst second \
          has {:.2} times the mean load. It would be {:.2} times if each client counted on from its \
          first success, and {:.2} times if each drew a moment anew.",
         span(scenario.fleet.outage.map(|(_, length)| length).unwrap_or_default()),
         scenario.settled().peak_ratio(),
-        otherwise(AfterOutage::AsEver),
-        otherwise(AfterOutage::Spread),
+        figures.after(AfterOutage::AsEver).peak_ratio(),
+        figures.after(AfterOutage::Spread).peak_ratio(),
     )
 }
 
