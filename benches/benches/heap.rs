@@ -25,6 +25,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const WIDGETS: usize = 1_000;
 
+/// What a widget that watches may take of ours, in bytes.
+const MOST: usize = 2_048;
+
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -43,6 +46,7 @@ fn main() {
         println!("{sdk:>8}  matrix-sdk's driver and handle, negotiated");
         println!("{turn:>8}  with TURN, granted and watching");
         println!("{:>8}  of ours", turn - sdk);
+        assert!(turn - sdk <= MOST, "more than {MOST} bytes");
         drop(first);
     });
 }

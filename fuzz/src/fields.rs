@@ -24,7 +24,6 @@ impl<'m> Fields<'m> {
     }
 
     /// The field of that name, if there is one; `None` if there are several.
-    #[allow(clippy::option_option, reason = "the outer one is for the operator `?`")]
     pub(crate) fn get(&self, wanted: &str) -> Option<Option<&'m RawValue>> {
         let mut values = self.0.iter().filter(|(name, _)| name == wanted).map(|(_, value)| *value);
         match (values.next(), values.next()) {
@@ -34,7 +33,6 @@ impl<'m> Fields<'m> {
     }
 
     /// The same for a text, or `null` for none.
-    #[allow(clippy::option_option, reason = "the outer one is for the operator `?`")]
     pub(crate) fn text(&self, wanted: &str) -> Option<Option<String>> {
         match self.get(wanted)? {
             None => Some(None),

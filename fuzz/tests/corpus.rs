@@ -1,6 +1,11 @@
 //! Every file of the corpora, and every input that was once a failure, goes through its target.
 
-use std::{fs, path::Path};
+#![allow(clippy::print_stdout, reason = "which file it was is shown if a target fails")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use fuzz::TARGETS;
 
@@ -18,7 +23,7 @@ fn every_file_passes() {
 }
 
 /// None if there is no such directory.
-fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+fn files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    entries.map(|entry| entry.unwrap().path()).collect()
+    entries.map(|entry| entry.expect("the directory is read").path()).collect()
 }

@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
-use matrix_sdk_turn::{HomeserverSource, TurnServerCapability, TurnServerSource, TurnService};
+use matrix_sdk_turn::{
+    Answer, ClientStore, HomeserverSource, TurnServer, TurnServerCapability, TurnServerSource,
+    TurnService, TurnState, Unavailable, UnavailableReason,
+};
 use serde_json::json;
 use tests::{
     homeserver::{ACCESS_TOKEN, Homeserver, turn_servers},
     log::Log,
+    source::scripted,
     widget::{Provider, TURN, Widget},
 };
 use wiremock::ResponseTemplate;
@@ -59,6 +63,50 @@ async fn no_secret_is_in_a_log_at_trace() {
     );
     for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
         assert!(!debugs.contains(secret), "{secret} in {debugs}");
+    }
+}
+
+/// Of everything public that holds credentials, or is made from them.
+#[tokio::test]
+async fn no_secret_is_in_a_debug() {
+    let unusable = format!("turn:{USERNAME}:{PASSWORD}@turn.example.org");
+    let server = || {
+        let uris = vec!["turn:turn.example.org".to_owned(), unusable.clone()];
+        TurnServer::new(uris, USERNAME, PASSWORD)
+    };
+    let answer = || Answer::new(server(), Duration::from_secs(3600));
+    let homeserver = Homeserver::start().await;
+    let (source, script) = scripted();
+    script.answer(answer());
+    let builder = TurnService::builder(source)
+        .persist(ClientStore::new(&homeserver.client))
+        .fallback(server())
+        .unwrap();
+    let built = format!("{builder:?}");
+    let turn = builder.build();
+    let mut states = turn.subscribe();
+    let available = states.next().await.unwrap();
+    let held = turn.get().await.unwrap();
+    let why = Unavailable::from(UnavailableReason::NotConfigured);
+    let fallback = TurnState::Fallback { servers: server(), why: why.clone() };
+
+    let debugs = [
+        built,
+        format!("{turn:?} {states:?} {:?} {:?}", turn.refresh(), turn.status()),
+        format!("{held:?} {held:#?} {:?} {:?}", held.left_out(), held.ice_uris().next()),
+        format!("{available:?} {:?} {fallback:?} {:?}", available.ice_servers(), answer()),
+        format!("{:?}", fallback.clone().into_result()),
+        format!("{:?} {:?}", held.to_ice_servers(), fallback.to_ice_servers()),
+        format!("{:?}", held.gstreamer_turn_servers()),
+        format!("{:?}", held.libdatachannel_ice_servers()),
+        format!("{:?}", held.turn_endpoints().collect::<Vec<_>>()),
+        format!("{:?} {}", ClientStore::new(&homeserver.client), held.left_out()[0].reason),
+        format!("{:?} {why} {why:?}", TurnServerCapability::new(turn.clone())),
+    ];
+    for debug in debugs {
+        for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
+            assert!(!debug.contains(secret), "{secret} in {debug}");
+        }
     }
 }
 

@@ -5,20 +5,23 @@
 //! the workspace's own crates and keeps what comes of it apart; dependencies are those of the tests,
 //! matrix-sdk among them, so a run after `cargo test --workspace` builds the library and the targets.
 
-use std::{ffi::OsString, fs, path::Path, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::{cargo, run as run_command, workspace};
+use crate::{cargo, e2e::debian, run as run_command, workspace};
 
 /// The longest input. Longer ones find nothing more, and take longer.
 const MAX_BYTES: u32 = 1024;
 
-/// On stable Rust: libFuzzer is a crate (libfuzzer-sys, which takes a C++ compiler), and fuzz/rustc.sh
-/// adds the flags that count branches and comparisons, for the workspace's own crates only.
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// For how long, all targets together; 0 for no limit.
     #[arg(long, default_value = "60")]
@@ -37,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         targets.retain(|target| target == wanted);
         ensure!(!targets.is_empty(), "there is no target {wanted}: fuzz/corpus has them");
     }
+    ensure_compiler()?;
     build(&targets)?;
     for target in &targets {
         let seconds = arguments.seconds.div_ceil(targets.len() as u64);
@@ -48,6 +52,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// libFuzzer is written in C++, and its crate compiles it.
+fn ensure_compiler() -> Result<()> {
+    let mut version = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
+    version.arg("--version").stdout(Stdio::null());
+    if version.status().is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    debian::renew_lists();
+    debian::install_packages(&["g++"])
 }
 
 /// Each has a corpus.

@@ -27,7 +27,11 @@ enum Task {
     Dependencies,
     /// Runs the end-to-end suite, and installs the real parts it needs if they are missing.
     E2e(e2e::Arguments),
-    /// Tries what takes input from outside with inputs that libFuzzer comes up with, on stable Rust.
+    /// Tries what takes input from outside with inputs that libFuzzer comes up with.
+    ///
+    /// On stable Rust: libFuzzer is a crate, libfuzzer-sys, which takes a C++ compiler. fuzz/rustc.sh adds
+    /// the flags that count branches and comparisons, to the workspace's own crates only, so that no
+    /// dependency is built once more.
     Fuzz(fuzz::Arguments),
     /// Counts the instructions of what the library does often, and compares them with the counts that
     /// are noted in benches/instructions.txt. Needs valgrind.

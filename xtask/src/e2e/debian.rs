@@ -25,24 +25,32 @@ pub(super) fn install(synapse: &Synapse) -> Result<()> {
         find_node()?;
     }
 
-    // The package lists that are there may do.
-    if let Err(error) = run_command(as_root("apt-get").arg("update")) {
-        println!("the package lists are not renewed: {error:#}");
-    }
+    renew_lists();
     if packages.contains(&NODE.package) {
         ensure_node_is_available()?;
     }
-    let mut install = as_root("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(&packages);
-    run_command(&mut install).with_context(|| {
-        format!("install these yourself, and run this again: {}", packages.join(", "))
-    })?;
+    install_packages(&packages)?;
     if packages.contains(&TURNSERVER.package) {
         // Debian starts it at once, and whenever the machine starts. The suite starts its own.
         run_command(as_root("service").args(["coturn", "stop"]))?;
         run_command(as_root("update-rc.d").args(["coturn", "disable"]))?;
     }
     Ok(())
+}
+
+/// The package lists that are there may do, if it fails.
+pub(crate) fn renew_lists() {
+    if let Err(error) = run_command(as_root("apt-get").arg("update")) {
+        println!("the package lists are not renewed: {error:#}");
+    }
+}
+
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
+    let mut install = as_root("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    run_command(&mut install).with_context(|| {
+        format!("install these yourself, and run this again: {}", packages.join(", "))
+    })
 }
 
 fn missing_packages(synapse: &Synapse) -> Vec<&'static str> {

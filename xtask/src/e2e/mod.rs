@@ -3,7 +3,7 @@
 //! temporary files do not: there are sockets among Chromium's, and their paths have to be short.
 
 mod child;
-mod debian;
+pub(crate) mod debian;
 mod gstreamer;
 mod installed;
 mod program;
