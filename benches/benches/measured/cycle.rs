@@ -12,7 +12,7 @@ use tests::{
 use super::{Case, acknowledge, request, runtime};
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    [Case::new("cycle", 200, watch_and_unwatch)].into_iter()
+    [Case::new("cycle", 1_000, watch_and_unwatch)].into_iter()
 }
 
 fn watch_and_unwatch() -> impl FnMut() {

@@ -14,8 +14,8 @@ use super::{Case, request, runtime};
 
 /// With how often each is done.
 const SIZES: [(&str, usize, u32); 5] = [
-    ("200 B", 200, 200),
-    ("2 KiB", 2 << 10, 200),
+    ("200 B", 200, 1_000),
+    ("2 KiB", 2 << 10, 1_000),
     ("64 KiB", 64 << 10, 50),
     ("200 KiB", 200 << 10, 20),
     ("2 MiB", 2 << 20, 5),

@@ -6,7 +6,7 @@ use tests::source::{available, scripted};
 use super::{Case, runtime};
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    [Case::new("get/held", 200, get)].into_iter()
+    [Case::new("get/held", 1_000, get)].into_iter()
 }
 
 fn get() -> impl FnMut() {

@@ -215,11 +215,17 @@ struct AskedOnce<P> {
 }
 
 impl<P: TurnCapabilitiesProvider> CapabilitiesProvider for AskedOnce<P> {
-    async fn acquire_capabilities(&self, capabilities: Capabilities) -> Capabilities {
-        let turn_servers = self.link.with_machine(|machine| machine.is_turn_requested());
-        let requested = CapabilitiesWithTurn { capabilities, turn_servers };
-        let granted = self.provider.acquire_capabilities(requested).await;
-        self.link.with_machine(|machine| machine.on_decision(granted.turn_servers));
-        granted.capabilities
+    /// Boxed, for the SDK makes room for this future with every message.
+    fn acquire_capabilities(
+        &self,
+        capabilities: Capabilities,
+    ) -> impl Future<Output = Capabilities> + Send {
+        Box::pin(async move {
+            let turn_servers = self.link.with_machine(|machine| machine.is_turn_requested());
+            let requested = CapabilitiesWithTurn { capabilities, turn_servers };
+            let granted = self.provider.acquire_capabilities(requested).await;
+            self.link.with_machine(|machine| machine.on_decision(granted.turn_servers));
+            granted.capabilities
+        })
     }
 }

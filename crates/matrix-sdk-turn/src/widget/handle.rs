@@ -9,8 +9,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::lock::Mutex;
 use matrix_sdk::widget::WidgetDriverHandle;
-use tokio::sync::Mutex;
 
 use super::{
     link::End,
@@ -142,7 +142,8 @@ impl Inner {
         poll_fn(|cx| {
             // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
             if *last == Received::TheSdks
-                && let Some(message) = self.poll_ours(cx)
+                && self.end.transmit.take()
+                && let Some(message) = self.poll_transmit()
             {
                 *last = Received::Ours;
                 return Poll::Ready(Some(message));
@@ -151,16 +152,15 @@ impl Inner {
                 *last = Received::TheSdks;
                 return Poll::Ready(self.on_sdk_message(message));
             }
-            self.poll_ours(cx).map_or(Poll::Pending, |message| {
+            if self.end.transmit.poll_take(cx).is_ready()
+                && let Some(message) = self.poll_transmit()
+            {
                 *last = Received::Ours;
-                Poll::Ready(Some(message))
-            })
+                return Poll::Ready(Some(message));
+            }
+            Poll::Pending
         })
         .await
-    }
-
-    fn poll_ours(&self, cx: &Context<'_>) -> Option<String> {
-        if self.end.transmit.poll_take(cx).is_ready() { self.poll_transmit() } else { None }
     }
 
     /// A message of the SDK's; or, once its driver is gone, what is left of ours.

@@ -24,11 +24,15 @@ impl Signal {
         self.waker.wake();
     }
 
+    /// Whether it was set.
+    pub(super) fn take(&self) -> bool {
+        self.is_set.load(Ordering::Acquire) && self.is_set.swap(false, Ordering::AcqRel)
+    }
+
+    /// The same, and if it was not, the task is woken when it is.
     pub(super) fn poll_take(&self, cx: &Context<'_>) -> Poll<()> {
         self.waker.register(cx.waker());
-        let is_set =
-            self.is_set.load(Ordering::Acquire) && self.is_set.swap(false, Ordering::AcqRel);
-        if is_set { Poll::Ready(()) } else { Poll::Pending }
+        if self.take() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

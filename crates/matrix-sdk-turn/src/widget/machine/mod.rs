@@ -210,6 +210,7 @@ impl Machine {
         self.watch.poll_timeout().into_iter().chain(self.delivery.poll_timeout()).min()
     }
 
+    /// Time has passed.
     pub fn handle_timeout(&mut self, now: impl FnOnce() -> Timestamp) {
         if self.poll_timeout().is_none() {
             return;
