@@ -66,10 +66,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Event::Unwatches),
         3 => Just(Event::Acknowledges),
         1 => Just(Event::AcknowledgesAnother),
-        1 => Just(Event::PageLoads),
-        8 => Just(Event::ClientReceives),
-        4 => says.prop_map(Event::Homeserver),
-        4 => (1..24_u8).prop_map(Event::HalfSecondsPass),
+        2 => Just(Event::PageLoads),
+        12 => Just(Event::ClientReceives),
+        3 => says.prop_map(Event::Homeserver),
+        4 => (1..40_u8).prop_map(Event::HalfSecondsPass),
     ];
     (event, prop::bool::weighted(0.2))
 }

@@ -1,6 +1,6 @@
 //! What the rules S1 to S14 ask of the schedule, once more and as plainly as can be: a model for tests
-//! to compare it with. It shares no code with the schedule. What is drawn at random, it knows as a
-//! range, and is then told.
+//! to compare it with. It shares no code with the schedule. What is drawn at random, it knows
+//! nearly, and is then told.
 
 /// A span of time, or a moment counted from now: in nanoseconds.
 pub(super) type Nanos = i64;
@@ -76,21 +76,31 @@ enum Next {
     Never,
 }
 
-/// What a random choice comes to with the least and with the most luck, counted from `from`, and how
-/// wide the range is that it is drawn from.
+/// What is drawn at random comes to this share of its range, in millionths.
+pub(super) type Luck = i64;
+
+/// From `least` to `most`.
+fn drawn(luck: Luck, least: Nanos, most: Nanos) -> Nanos {
+    least + (most - least) / 1_000_000 * luck
+}
+
+/// What a draw comes to, counted from `from`, and how wide the range is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Draw {
     from: Moment,
-    least: Nanos,
-    most: Nanos,
+    span: Nanos,
     pub(super) width: Nanos,
 }
 
 impl Draw {
-    /// The same, counted from now.
-    pub(super) fn end(self, is_least: bool) -> Nanos {
-        let span = if is_least { self.least } else { self.most };
-        self.from.plus(span).left()
+    fn from_now(luck: Luck, least: Nanos, most: Nanos) -> Self {
+        let span = drawn(luck, least, most);
+        Self { from: Moment::NOW, span, width: most - least }
+    }
+
+    /// When the next request is due by it.
+    pub(super) fn due(self) -> Nanos {
+        self.from.plus(self.span).left()
     }
 }
 
@@ -173,12 +183,12 @@ impl Model {
     }
 
     /// S2, S7: a newcomer waits for an answer only if there are no credentials.
-    pub(super) fn subscribe(&mut self) -> Option<Draw> {
+    pub(super) fn subscribe(&mut self, luck: Luck) -> Option<Draw> {
         if matches!(self.next, Next::ForSubscriber(moment) if moment.left() == 0) {
             self.next = Next::At(Moment::NOW);
         }
         self.is_subscribed = true;
-        let draw = self.withdraw_expired();
+        let draw = self.withdraw_expired(luck);
         if self.held.is_none() && self.next_request() == Some(0) {
             self.told.is_awaited = true;
         }
@@ -244,61 +254,53 @@ impl Model {
         true
     }
 
-    pub(super) fn answered(&mut self, answer: Answer) -> Option<Draw> {
+    pub(super) fn answered(&mut self, answer: Answer, luck: Luck) -> Option<Draw> {
         let draw = match answer {
-            Answer::Credentials(name, ttl) => self.succeed(name, ttl),
+            Answer::Credentials(name, ttl) => self.succeed(name, ttl, luck),
             Answer::None(Why::LoggedOut) => {
                 self.session_ends();
                 None
             }
-            Answer::None(why) => self.fail(why),
+            Answer::None(why) => self.fail(why, luck),
         };
         self.told.is_awaited = false;
         draw
     }
 
     /// S3, S12, S13.
-    fn succeed(&mut self, name: u8, ttl: Nanos) -> Option<Draw> {
+    fn succeed(&mut self, name: u8, ttl: Nanos, luck: Luck) -> Option<Draw> {
         let sent = self.in_flight.take()?;
         let ttl = ttl.min(30 * 24 * 60 * MINUTE);
-        let draw = self.draw_refresh(sent, ttl);
+        let draw = self.draw_refresh(sent, ttl, luck);
         self.failing = Failing::default();
         self.floor = Some(Moment::NOW.plus(10 * SECOND));
         self.hold(name, sent, ttl);
         let is_over = self.held.as_ref().is_some_and(Held::has_expired);
-        self.withdraw_expired();
+        self.withdraw_expired(luck);
         (!is_over).then_some(draw)
     }
 
-    fn draw_refresh(&mut self, sent: Moment, ttl: Nanos) -> Draw {
+    fn draw_refresh(&mut self, sent: Moment, ttl: Nanos, luck: Luck) -> Draw {
         self.next = Next::At(Moment::NOW);
         if ttl == 0 {
             let delay = self.unknown_ttl_delay;
             self.unknown_ttl_delay = (2 * delay).min(MINUTE);
-            return Draw { from: Moment::NOW, least: delay, most: delay, width: 0 };
+            return Draw::from_now(luck, delay, delay);
         }
         self.unknown_ttl_delay = 10 * SECOND;
+        let (earliest, latest) = (ttl / 30, ttl * 7 / 10);
         // A client keeps its turn through failures, and takes another if it has missed it.
         let is_late = self.failing.transient > 0;
         let late = if is_late { sent.monotonic - self.failing.since } else { 0 };
-        let in_turn = |share: Nanos| {
-            let earliest = ttl / 30;
-            let mut turn = ttl * share / 60 - late;
-            while turn < earliest {
-                turn += ttl * 2 / 3;
-            }
-            turn
-        };
-        let latest = ttl * 7 / 10;
-        let anew = (ttl / 30).max(10 * SECOND).min(latest)..latest;
-        let is_first = std::mem::take(&mut self.is_first);
-        let end = |turn: Nanos, anew: Nanos| {
-            if is_first || (is_late && turn < 10 * SECOND) { anew } else { turn }
-        };
         // 2/3 - 5% and 2/3 + 5%.
-        let (least, most) = (end(in_turn(37), anew.start), end(in_turn(43), anew.end));
-        let width = anew.end - anew.start;
-        Draw { from: sent, least, most, width }
+        let mut span = drawn(luck, ttl * 37 / 60, ttl * 43 / 60) - late;
+        while span < earliest {
+            span += ttl * 2 / 3;
+        }
+        if std::mem::take(&mut self.is_first) || (is_late && span < 10 * SECOND) {
+            span = drawn(luck, earliest.max(10 * SECOND).min(latest), latest);
+        }
+        Draw { from: sent, span, width: latest - earliest }
     }
 
     fn hold(&mut self, name: u8, asked: Moment, ttl: Nanos) {
@@ -313,8 +315,8 @@ impl Model {
     }
 
     /// S4, S5, S7.
-    fn fail(&mut self, why: Why) -> Option<Draw> {
-        self.withdraw_expired();
+    fn fail(&mut self, why: Why, luck: Luck) -> Option<Draw> {
+        self.withdraw_expired(luck);
         let sent = self.in_flight.take()?;
         let is_transient = matches!(why, Why::Unreachable | Why::RateLimited { .. });
         let before = self.failing;
@@ -332,22 +334,24 @@ impl Model {
         if self.held.is_none() {
             self.offer(Published::None(why));
         }
-        self.draw_retry(why, -sent.monotonic)
+        self.draw_retry(why, -sent.monotonic, luck)
     }
 
-    fn draw_retry(&mut self, why: Why, waited: Nanos) -> Option<Draw> {
-        let from_now = |least, most, width| Some(Draw { from: Moment::NOW, least, most, width });
+    fn draw_retry(&mut self, why: Why, waited: Nanos, luck: Luck) -> Option<Draw> {
         let highest = if self.held.is_some() { MINUTE } else { 10 * SECOND };
         let ceiling = (SECOND << self.failing.transient.saturating_sub(1).min(6)).min(highest);
         self.next = Next::At(Moment::NOW);
         match why {
-            Why::Unreachable | Why::Expired => from_now(0, (ceiling - waited).max(SECOND), ceiling),
+            Why::Unreachable | Why::Expired => {
+                let delay = (drawn(luck, 0, ceiling) - waited).max(drawn(luck, 0, SECOND));
+                Some(Draw { from: Moment::NOW, span: delay, width: ceiling })
+            }
             Why::RateLimited { retry_after } => {
                 self.next = Next::RetryAfter(0);
                 let asked = retry_after.unwrap_or(MINUTE).min(60 * MINUTE);
-                from_now(asked, asked + ceiling, ceiling)
+                Some(Draw::from_now(luck, asked, asked + ceiling))
             }
-            Why::NotConfigured => from_now(54 * MINUTE, 66 * MINUTE, 12 * MINUTE),
+            Why::NotConfigured => Some(Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE)),
             Why::Forbidden => {
                 self.next = Next::ForSubscriber(Moment::NOW.plus(5 * MINUTE));
                 None
@@ -398,8 +402,8 @@ impl Model {
     }
 
     /// What subscribers are told now.
-    pub(super) fn news(&mut self) -> (Option<Published>, Option<Draw>) {
-        let draw = self.withdraw_expired();
+    pub(super) fn news(&mut self, luck: Luck) -> (Option<Published>, Option<Draw>) {
+        let draw = self.withdraw_expired(luck);
         let news = self.told.news.take();
         self.told.last = news.or(self.told.last);
         (news, draw)
@@ -407,14 +411,14 @@ impl Model {
 
     /// S6: credentials are withdrawn when they expire. The next request is due soon, unless the
     /// homeserver said when.
-    fn withdraw_expired(&mut self) -> Option<Draw> {
+    fn withdraw_expired(&mut self, luck: Luck) -> Option<Draw> {
         self.held.as_ref().filter(|held| held.has_expired())?;
         self.drop_held();
         self.offer(Published::None(self.failing.why.unwrap_or(Why::Expired)));
         match self.next {
             Next::At(moment) if self.in_flight.is_none() => {
-                let most = moment.left().min(10 * SECOND);
-                Some(Draw { from: Moment::NOW, least: 0, most, width: 10 * SECOND })
+                let span = drawn(luck, 0, 10 * SECOND).min(moment.left());
+                Some(Draw { from: Moment::NOW, span, width: 10 * SECOND })
             }
             _ => None,
         }

@@ -229,9 +229,7 @@ impl Model {
             _ => None,
         };
         for left in [Some(&mut self.pending.1), self.in_flight.as_mut(), valid_for] {
-            if let Some(left) = left {
-                *left = left.saturating_sub(span);
-            }
+            left.into_iter().for_each(|left| *left = left.saturating_sub(span));
         }
     }
 
