@@ -5,6 +5,13 @@
 
 mod measured;
 
+use mimalloc::MiMalloc;
+
+/// What glibc's allocator does for a message depends on what was freed before, and differs from run to
+/// run by more than the library does.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
     match &arguments[..] {

@@ -137,6 +137,7 @@ impl TurnWidgetDriver {
                 sleep(FAREWELL).await;
             });
             tokio::select! {
+                biased;
                 result = Woken::new(sdk) => result,
                 () = Woken::new(ours) => Err(()),
             }

@@ -132,13 +132,9 @@ impl Inner {
         self.sdk.as_ref().is_some_and(|handle| sdk::send(handle, message))
     }
 
-    async fn recv_from_sdk(&self) -> Option<String> {
-        self.sdk.as_ref()?.recv().await
-    }
-
     async fn recv(&self) -> Option<String> {
         let mut last = self.receiving.lock().await;
-        let mut from_sdk = pin!(self.recv_from_sdk());
+        let mut from_sdk = pin!(self.sdk.as_ref()?.recv());
         poll_fn(|cx| {
             // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
             if *last == Received::TheSdks

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use memchr::{memchr2, memchr3, memmem::Finder};
+use memchr::{memchr2, memmem::Finder};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -137,25 +137,24 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// tells from the first bytes, so that the rest need not be looked at.
 pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
     message.len() <= MAX_BYTES
-        && first_action(message)
-            .is_none_or(|name| actions.iter().any(|action| action.name() == name))
+        && first_action(message.as_bytes())
+            .is_none_or(|name| actions.iter().any(|action| action.name().as_bytes() == name))
 }
 
 /// The name that stands first under `action`, if nothing before it is nested or escaped, and neither
 /// is the name. A message with a second one is no message of the widget API: serde takes no field
 /// twice.
-fn first_action(message: &str) -> Option<&str> {
-    const ACTION: &str = r#""action":""#;
+fn first_action(message: &[u8]) -> Option<&[u8]> {
+    const ACTION: &[u8] = br#""action":""#;
     static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(ACTION));
 
-    let fields = message.strip_prefix('{')?;
-    let action = FINDER.find(fields.as_bytes())?;
-    let before = fields.get(..action)?;
-    let value = fields.get(action + ACTION.len()..)?;
-    let is_flat = memchr3(b'{', b'[', b'\\', before.as_bytes()).is_none();
-    let (name, _) = value.split_at_checked(memchr2(b'"', b'\\', value.as_bytes())?)?;
-    let is_plain = value.as_bytes().get(name.len()) == Some(&b'"');
-    (is_flat && is_plain).then_some(name)
+    let fields = message.strip_prefix(b"{")?;
+    let (before, action) = fields.split_at_checked(FINDER.find(fields)?)?;
+    let value = action.get(ACTION.len()..)?;
+    let (name, rest) = value.split_at_checked(memchr2(b'"', b'\\', value)?)?;
+    // Looking at all of it takes fewer instructions than stopping at the first.
+    let is_flat = !before.iter().fold(false, |found, byte| found | b"{[\\".contains(byte));
+    (is_flat && rest.starts_with(b"\"")).then_some(name)
 }
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
