@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a task reports to whoever runs it")]
 
+mod api;
 mod compat;
 mod dependencies;
 mod e2e;
@@ -20,6 +21,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
+    /// Compares the library's public API with the one in crates/matrix-sdk-turn/api.txt.
+    Api(api::Arguments),
     /// Builds the library against the newest matrix-sdk that is supported, or against a checkout of
     /// matrix-rust-sdk, and runs its tests.
     Compat(compat::Arguments),
@@ -40,6 +43,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Task::parse() {
+        Task::Api(arguments) => api::run(&arguments),
         Task::Compat(arguments) => compat::run(arguments),
         Task::Dependencies => dependencies::run(),
         Task::E2e(arguments) => e2e::run(arguments),
