@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 #![allow(clippy::print_stdout, reason = "it says what it leaves out")]
 
+#[allow(dead_code, reason = "how often a case is counted is for instructions.rs")]
 mod measured;
 
 use std::{path::Path, process::Command, time::Duration};

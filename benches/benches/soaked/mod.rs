@@ -179,7 +179,7 @@ impl Life {
             }
         }
         message["response"] = json!({ "capabilities": [TURN] });
-        let _ = handle.send(message.to_string());
+        handle.send(message.to_string());
     }
 
     /// A call view goes: with its handle, or with its task.
@@ -202,5 +202,5 @@ fn request(handle: &TurnWidgetDriverHandle, action: &str) {
         "action": action,
         "data": {},
     });
-    let _ = handle.send(request.to_string());
+    handle.send(request.to_string());
 }
