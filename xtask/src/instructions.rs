@@ -14,8 +14,8 @@ use clap::Args;
 
 use crate::{built_by, cargo, workspace};
 
-/// How far a count may be from the one that is noted, as a share of it.
-const TOLERANCE: f64 = 0.03;
+/// How far a count may be from the one that is noted, in hundredths of it.
+const TOLERANCE: u64 = 3;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -96,9 +96,9 @@ fn table(counted: &Counts, noted: &Counts) -> String {
 fn changes(counted: &Counts, noted: &Counts) -> Vec<String> {
     let change = |(name, count): (&String, &u64)| {
         let Some(noted) = noted.get(name) else { return Some(format!("{name} is not noted.")) };
-        let change = share(*count, *noted) - 1.0;
-        (change.abs() > TOLERANCE).then(|| {
-            format!("{name} takes {count} instructions, {:+.1}% of {noted}.", 100.0 * change)
+        (100 * count.abs_diff(*noted) > TOLERANCE * noted).then(|| {
+            let change = 100.0 * (share(*count, *noted) - 1.0);
+            format!("{name} takes {count} instructions, {change:+.1}% of {noted}.")
         })
     };
     counted.iter().filter_map(change).collect()
