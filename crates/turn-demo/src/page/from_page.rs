@@ -32,7 +32,7 @@ pub(super) enum FromPage {
     Close { widget: WidgetId },
     /// What a widget posted.
     Message { widget: WidgetId, message: Value },
-    /// The user's answer to a [`Question`].
+    /// The user's answer to a `Question`.
     Decide { widget: WidgetId, allow: bool, remember: bool },
     /// The user wants to be asked again.
     Forget,
