@@ -1,6 +1,10 @@
 //! A homeserver played by wiremock, with a client logged in to it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    ops::Deref,
+    panic::resume_unwind,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use matrix_sdk::{
     Client, Room, SessionMeta, SessionTokens,
@@ -21,11 +25,36 @@ pub const ACCESS_TOKEN: &str = "syt_secret_access_token";
 /// The access token that a refresh brings.
 pub const REFRESHED_ACCESS_TOKEN: &str = "syt_secret_refreshed_token";
 
+/// The HTTP server. It is stopped on a thread of its own, since it waits for its locks there, and a task
+/// that has used up tokio's budget would wait for ever.
+#[derive(Debug)]
+pub struct Server(Option<MockServer>);
+
+impl Deref for Server {
+    type Target = MockServer;
+
+    fn deref(&self) -> &MockServer {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let server = self.0.take();
+        let stopped = std::thread::spawn(move || drop(server)).join();
+        if let Err(unmet_expectation) = stopped
+            && !std::thread::panicking()
+        {
+            resume_unwind(unmet_expectation);
+        }
+    }
+}
+
 /// A homeserver, and a client that is logged in to it and joined a room.
 #[derive(Debug)]
 pub struct Homeserver {
     /// The HTTP server.
-    pub server: MockServer,
+    pub server: Server,
     /// The client.
     pub client: Client,
 }
@@ -163,7 +192,7 @@ pub fn session(refresh_token: Option<&str>) -> MatrixSession {
     }
 }
 
-async fn serve() -> MockServer {
+async fn serve() -> Server {
     // Not one of wiremock's pool: dropping this stops it.
     let server = MockServer::builder().start().await;
     answer(&server, "GET", "/_matrix/client/versions", json!({ "versions": ["v1.11"] })).await;
@@ -172,7 +201,7 @@ async fn serve() -> MockServer {
     let query = json!({ "device_keys": {}, "failures": {} });
     answer(&server, "POST", "/_matrix/client/v3/keys/query", query).await;
     answer(&server, "GET", "/_matrix/client/v3/sync", sync_response()).await;
-    server
+    Server(Some(server))
 }
 
 async fn answer(server: &MockServer, verb: &str, at: &str, body: Value) {
