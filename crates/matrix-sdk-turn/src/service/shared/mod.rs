@@ -1,11 +1,13 @@
 //! What the service, its streams and its task share: the schedule behind a lock, and who is woken
 //! when it changes.
 
+mod task_side;
+
 use std::{
     fmt,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
@@ -13,17 +15,12 @@ use tokio::{
     sync::{Notify, watch},
 };
 use tokio_stream::wrappers::WatchStream;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
-use super::{
-    inner::{Inner, Source},
-    keeper::Keeper,
-    place::Vacancy,
-};
+use super::inner::Inner;
 use crate::{
     clock::{Clock, Timestamp},
-    schedule::{Saved, Schedule},
-    source::Answer,
+    schedule::Schedule,
     state::TurnState,
     status::TurnStatus,
     unavailable::Unavailable,
@@ -45,12 +42,6 @@ pub(super) struct Shared {
     progress: Notify,
     /// Wakes those who can run the task in another runtime.
     pub(super) task_lost: Arc<Notify>,
-}
-
-/// What the task does next.
-pub(super) struct Step {
-    pub(super) begin_request: bool,
-    pub(super) wakeup: Option<Instant>,
 }
 
 impl Shared {
@@ -188,47 +179,6 @@ impl Shared {
         }
     }
 
-    /// The source answered the task that is woken by `wake`. If another task has taken its place,
-    /// this is the answer to a request that was given up, and is ignored.
-    pub(super) fn answered(&self, wake: &Arc<Notify>, answer: Result<Answer, Unavailable>) {
-        let failure = answer.as_ref().err().cloned();
-        let inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return;
-        }
-        if let (Ok(_), Some(keeper)) = (&answer, &inner.keeper) {
-            keeper.outdate();
-        }
-        self.tell_locked(inner, |schedule, now| schedule.answered(now, answer));
-        self.progress.notify_waiters();
-        match failure {
-            None => {}
-            // Once per retry, however long an outage takes.
-            Some(why) if why.reason().is_transient() => info!(%why, "no TURN credentials"),
-            Some(why) => warn!(%why, "no TURN credentials"),
-        }
-    }
-
-    /// The task that is woken by `wake` found this in the store, before it asked anybody. Returns
-    /// whether that was the answer.
-    pub(super) fn restored(&self, wake: &Arc<Notify>, keeper: &Arc<Keeper>, saved: &Saved) -> bool {
-        let inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return true;
-        }
-        let mut outcome = Ok(());
-        self.tell_locked(inner, |schedule, now| outcome = schedule.restored(now, saved));
-        match outcome {
-            Ok(()) => self.progress.notify_waiters(),
-            Err(why) => keeper.discard(why),
-        }
-        outcome.is_ok()
-    }
-
-    pub(super) fn answer_is_late(&self) {
-        self.progress.notify_waiters();
-    }
-
     /// Waits as long as somebody asks the source, but no longer than [`ANSWER_PATIENCE`] if there
     /// are credentials to return instead, and not at all while `is_enough`.
     pub(super) async fn wait_for_answer(&self, is_enough: impl Fn(&Schedule, Timestamp) -> bool) {
@@ -261,94 +211,6 @@ impl Shared {
     #[cfg(feature = "client")]
     pub(super) fn has_ended(&self) -> bool {
         self.lock().source.is_none()
-    }
-}
-
-/// The task's side.
-impl Shared {
-    pub(super) fn has_task(&self) -> bool {
-        self.lock().task.is_held()
-    }
-
-    pub(super) fn source(&self) -> Option<Arc<Source>> {
-        self.lock().source.clone()
-    }
-
-    pub(super) fn keeper(&self) -> Option<Arc<Keeper>> {
-        self.lock().keeper.clone()
-    }
-
-    /// The source is about to be asked.
-    pub(super) fn note_request(&self) {
-        let now = self.clock.now();
-        self.lock().asked.note(now);
-    }
-
-    /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
-    pub(super) fn register_task(&self, vacancy: Vacancy) -> Option<Arc<Notify>> {
-        let mut inner = self.lock();
-        inner.source.as_ref()?;
-        let now = self.clock.now();
-        let is_in_flight = inner.schedule.in_flight().is_some();
-        if !inner.task.may_be_taken(vacancy, now.monotonic, is_in_flight) {
-            return None;
-        }
-        // If one was in flight, whoever had sent it is not going to answer.
-        inner.schedule.answered(now, Err(abandoned()));
-        let update = inner.schedule.take_update(now);
-        let wake = inner.task.take(now.monotonic);
-        drop(inner);
-        self.publish(update);
-        self.progress.notify_waiters();
-        Some(wake)
-    }
-
-    /// Decides what the task does next. `None`: nothing more, and it is gone as of now.
-    pub(super) fn next_step(&self, wake: &Arc<Notify>) -> Option<Step> {
-        let mut inner = self.lock();
-        let now = self.clock.now();
-        if !inner.task.is_held_by(wake) {
-            return None;
-        }
-        let update = inner.schedule.take_update(now);
-        let begin_request = inner.schedule.begin_request(now);
-        let is_idle = inner.subscribers == 0 && !inner.schedule.is_asking(now);
-        let step = if is_idle || inner.source.is_none() {
-            inner.task.leave();
-            None
-        } else {
-            let wakeup = inner.schedule.next_wakeup(now);
-            let timeout =
-                inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
-            inner.task.expect_step([wakeup, timeout].into_iter().flatten().min());
-            Some(Step { begin_request, wakeup })
-        };
-        drop(inner);
-        self.publish(update);
-        step
-    }
-
-    /// The task went down with its runtime, if it is not gone by its own decision. Whoever waits for
-    /// an answer is told so, unless the task never got a place to run in: then another is tried.
-    pub(super) fn lose_task(&self, wake: &Arc<Notify>, was_spawned: bool) {
-        let mut inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return;
-        }
-        inner.task.leave();
-        drop(inner);
-        if was_spawned {
-            self.fail_for_want_of_a_runtime();
-        }
-        self.task_lost.notify_waiters();
-    }
-
-    /// There is no runtime to ask on: whoever waits is told so.
-    pub(super) fn fail_for_want_of_a_runtime(&self) {
-        self.conclude(|schedule, now| {
-            schedule.begin_request(now);
-            schedule.answered(now, Err(abandoned()));
-        });
     }
 }
 
