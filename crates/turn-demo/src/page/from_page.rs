@@ -47,7 +47,7 @@ pub(super) enum FromPage {
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(super) enum Breakage {
     /// The homeserver answers like this from now on, or well.
-    Homeserver { fault: Option<FaultName> },
+    Homeserver { fault: Option<Fault> },
     /// The secret that the homeserver and the TURN server share becomes another.
     Secret,
     /// The machine sleeps for this many seconds.
@@ -59,33 +59,6 @@ pub(super) enum Breakage {
     Refresh,
     /// Somebody subscribes on a runtime of their own, which ends.
     Runtime,
-}
-
-/// The faults of the embedded homeserver, as the page calls them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FaultName {
-    Forbidden,
-    NotConfigured,
-    RateLimited,
-    Outage,
-    ProxyPage,
-    Nonsense,
-    Hanging,
-}
-
-impl From<FaultName> for Fault {
-    fn from(name: FaultName) -> Self {
-        match name {
-            FaultName::Forbidden => Self::Forbidden,
-            FaultName::NotConfigured => Self::NotConfigured,
-            FaultName::RateLimited => Self::RateLimited,
-            FaultName::Outage => Self::Outage,
-            FaultName::ProxyPage => Self::ProxyPage,
-            FaultName::Nonsense => Self::Nonsense,
-            FaultName::Hanging => Self::Hanging,
-        }
-    }
 }
 
 #[cfg(test)]

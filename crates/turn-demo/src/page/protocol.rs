@@ -3,10 +3,11 @@
 use matrix_sdk_turn::TurnStatus;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use turn_embedded::Fault;
 
 use super::{
     events::{Event, Track},
-    from_page::{FaultName, WidgetId},
+    from_page::WidgetId,
     prompts::Question,
 };
 
@@ -36,7 +37,7 @@ pub(super) struct Status {
     /// For how long the credentials that are held were handed out.
     pub(super) ttl_ms: Option<u64>,
     pub(super) username: Option<String>,
-    pub(super) fault: Option<FaultName>,
+    pub(super) fault: Option<Fault>,
     pub(super) tracks: Vec<TrackStatus>,
     /// The user's answer to all further questions, if there is one.
     pub(super) remembered: Option<bool>,

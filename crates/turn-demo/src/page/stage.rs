@@ -10,12 +10,12 @@ use matrix_sdk::{
 };
 use matrix_sdk_turn::{Clock, TurnService, TurnState, TurnStateKind, TurnStatus};
 use tokio::{sync::watch, task::JoinSet};
-use turn_embedded::{EmbeddedServers, USER, room_id};
+use turn_embedded::{EmbeddedServers, Fault, USER, room_id};
 
 use super::{
     clock::SleepingClock,
     events::{Events, Kind, Track, millis},
-    from_page::{Breakage, FaultName},
+    from_page::Breakage,
     peers::{Pace, Peer, Surroundings},
     prompts::Prompts,
     protocol::{Holds, Status, TrackStatus},
@@ -39,7 +39,7 @@ pub(super) struct Stage {
     pub(super) events: Arc<Events>,
     pub(super) prompts: Arc<Prompts>,
     servers: EmbeddedServers,
-    fault: Option<FaultName>,
+    fault: Option<Fault>,
     time: Time,
     peers: Peers,
 }
@@ -108,7 +108,7 @@ impl Stage {
         let action = match breakage {
             Breakage::Homeserver { fault } => {
                 self.fault = fault;
-                self.servers.homeserver.set_fault(fault.map(Into::into));
+                self.servers.homeserver.set_fault(fault);
                 // Whoever waits for the next refresh sees nothing for a while.
                 self.turn.refresh();
                 return;
