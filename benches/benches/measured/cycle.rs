@@ -1,33 +1,27 @@
 //! The whole of MSC3846 with credentials that are held: watch, `{}`, update, acknowledgement, unwatch,
 //! `{}`.
 
-use matrix_sdk_turn::{TurnServerCapability, TurnService, TurnWidgetDriverHandle};
+use matrix_sdk_turn::{TurnServerCapability, TurnWidgetDriverHandle};
 use serde_json::json;
 use tests::{
-    homeserver::Homeserver,
     source::{available, scripted},
     widget::{Provider, TURN, Widget},
 };
 
-use super::{Case, acknowledge, request, runtime};
+use super::{Case, World, acknowledge, request};
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
     [Case::new("cycle", 1_000, watch_and_unwatch)].into_iter()
 }
 
 fn watch_and_unwatch() -> impl FnMut() {
-    let runtime = runtime();
-    let (script, turn) = {
-        let (source, script) = scripted();
-        script.answer(available("alice"));
-        let turn = TurnService::builder(source).runtime(runtime.handle().clone()).build();
-        (script, turn)
-    };
-    let homeserver = runtime.block_on(Homeserver::start());
-    let handle = runtime.block_on(async {
-        let room = homeserver.room().await;
+    let world = World::start();
+    let (source, script) = scripted();
+    script.answer(available("alice"));
+    let turn = world.service(source).build();
+    let handle = world.run(async {
         let capability = TurnServerCapability::new(turn.clone());
-        let mut widget = Widget::start(&capability, room, Provider::Grant);
+        let mut widget = Widget::start(&capability, world.room.clone(), Provider::Grant);
         widget.negotiate(&[TURN]).await;
         // The credentials are held from here on.
         turn.get().await.unwrap();
@@ -35,10 +29,7 @@ fn watch_and_unwatch() -> impl FnMut() {
     });
     let watch = request("watch_turn_servers", &json!({}));
     let unwatch = request("unwatch_turn_servers", &json!({}));
-    move || {
-        let _ = (&homeserver, &script, &turn);
-        runtime.block_on(cycle(&handle, watch.clone(), unwatch.clone()));
-    }
+    move || world.run(cycle(&handle, watch.clone(), unwatch.clone()))
 }
 
 async fn cycle(handle: &TurnWidgetDriverHandle, watch: String, unwatch: String) {

@@ -6,17 +6,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use matrix_sdk::Room;
 use matrix_sdk_turn::{
     Clock, Timestamp, TurnServerCapability, TurnService, TurnWidgetDriverHandle,
 };
 use serde_json::json;
 use tests::{
-    homeserver::Homeserver,
     source::{available, scripted},
     widget::{Provider, TURN, Widget},
 };
 
-use super::{Case, acknowledge, runtime};
+use super::{Case, World, acknowledge};
 
 /// The schedule leaves at least 10 s between two requests.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(11);
@@ -28,22 +28,19 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
 }
 
 fn new_state(widgets: usize) -> impl FnMut() {
-    let runtime = runtime();
+    let world = World::start();
     let clock = SteppedClock::default();
     let (source, script) = scripted();
-    let turn =
-        TurnService::builder(source).runtime(runtime.handle().clone()).clock(clock.clone()).build();
-    let homeserver = runtime.block_on(Homeserver::start());
+    let turn = world.service(source).clock(clock.clone()).build();
     script.answer(available("alice"));
-    let handles = runtime.block_on(watching(&homeserver, &turn, widgets));
+    let handles = world.run(watching(&world.room, &turn, widgets));
     let mut states = 0;
     move || {
-        let _ = &homeserver;
         clock.step(BETWEEN_REQUESTS);
         states += 1;
         script.answer(available(&format!("alice{states}")));
         turn.refresh();
-        runtime.block_on(async {
+        world.run(async {
             for handle in &handles {
                 acknowledge(handle).await;
             }
@@ -52,12 +49,7 @@ fn new_state(widgets: usize) -> impl FnMut() {
 }
 
 /// That many widgets which hold credentials.
-pub(super) async fn watching(
-    homeserver: &Homeserver,
-    turn: &TurnService,
-    widgets: usize,
-) -> Vec<TurnWidgetDriverHandle> {
-    let room = homeserver.room().await;
+async fn watching(room: &Room, turn: &TurnService, widgets: usize) -> Vec<TurnWidgetDriverHandle> {
     let capability = TurnServerCapability::new(turn.clone());
     let mut handles = Vec::with_capacity(widgets);
     for _ in 0..widgets {

@@ -5,9 +5,10 @@ mod fan_out;
 mod passthrough;
 mod service;
 
-use matrix_sdk_turn::TurnWidgetDriverHandle;
+use matrix_sdk::Room;
+use matrix_sdk_turn::{TurnServerSource, TurnService, TurnServiceBuilder, TurnWidgetDriverHandle};
 use serde_json::Value;
-use tests::widget::WIDGET_ID;
+use tests::{homeserver::Homeserver, widget::WIDGET_ID};
 use tokio::runtime::{Builder, Runtime};
 
 /// Something that is done many times over. What it needs is set up once, before it.
@@ -37,9 +38,29 @@ pub(crate) fn cases() -> Vec<Case> {
         .collect()
 }
 
-/// One thread, as on a client that hosts a widget, and so that instructions can be counted.
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
+/// Where a widget is hosted.
+struct World {
+    /// One thread, as on a client that hosts a widget, and so that instructions can be counted.
+    runtime: Runtime,
+    room: Room,
+    _homeserver: Homeserver,
+}
+
+impl World {
+    fn start() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let homeserver = runtime.block_on(Homeserver::start());
+        let room = runtime.block_on(homeserver.room());
+        Self { runtime, room, _homeserver: homeserver }
+    }
+
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    fn service(&self, source: impl TurnServerSource) -> TurnServiceBuilder {
+        TurnService::builder(source).runtime(self.runtime.handle().clone())
+    }
 }
 
 /// A request of the widget's, with its fields in the order in which matrix-widget-api writes them.

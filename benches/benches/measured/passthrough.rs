@@ -1,16 +1,15 @@
 //! A message that does not concern TURN, there and back: through the SDK's driver and handle, and
 //! through ours.
 
-use matrix_sdk::widget::{WidgetDriver, WidgetDriverHandle};
-use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability, TurnService, TurnWidgetDriverHandle};
+use matrix_sdk::widget::WidgetDriver;
+use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability};
 use serde_json::json;
 use tests::{
-    homeserver::Homeserver,
     source::scripted,
     widget::{PlainProvider, settings},
 };
 
-use super::{Case, request, runtime};
+use super::{Case, World, request};
 
 /// With how often each is done.
 const SIZES: [(&str, usize, u32); 5] = [
@@ -37,38 +36,28 @@ fn message_of(bytes: usize) -> String {
 }
 
 fn through_sdk(bytes: usize) -> impl FnMut() {
-    async fn there_and_back(handle: &WidgetDriverHandle, message: String) {
-        handle.send(message).await;
-        handle.recv().await.unwrap();
-    }
-
-    let runtime = runtime();
-    let homeserver = runtime.block_on(Homeserver::start());
+    let world = World::start();
     let (driver, handle) = WidgetDriver::new(settings());
-    let room = runtime.block_on(homeserver.room());
-    runtime.spawn(driver.run(room, PlainProvider));
+    world.runtime.spawn(driver.run(world.room.clone(), PlainProvider));
     let message = message_of(bytes);
     move || {
-        let _ = &homeserver;
-        runtime.block_on(there_and_back(&handle, message.clone()));
+        world.run(async {
+            handle.send(message.clone()).await;
+            handle.recv().await.unwrap();
+        });
     }
 }
 
 fn through_turn(bytes: usize) -> impl FnMut() {
-    async fn there_and_back(handle: &TurnWidgetDriverHandle, message: String) {
-        handle.send(message).await;
-        handle.recv().await.unwrap();
-    }
-
-    let runtime = runtime();
-    let homeserver = runtime.block_on(Homeserver::start());
-    let turn = TurnService::builder(scripted().0).runtime(runtime.handle().clone()).build();
+    let world = World::start();
+    let turn = world.service(scripted().0).build();
     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
-    let room = runtime.block_on(homeserver.room());
-    runtime.spawn(driver.run(room, DenyTurnServers(PlainProvider)));
+    world.runtime.spawn(driver.run(world.room.clone(), DenyTurnServers(PlainProvider)));
     let message = message_of(bytes);
     move || {
-        let _ = &homeserver;
-        runtime.block_on(there_and_back(&handle, message.clone()));
+        world.run(async {
+            handle.send(message.clone()).await;
+            handle.recv().await.unwrap();
+        });
     }
 }
