@@ -5,7 +5,6 @@ use std::{fmt::Display, time::Duration};
 use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tracing::warn;
 
 use crate::{
     host::Host,
@@ -97,15 +96,8 @@ impl Widget {
     }
 
     /// Connects two widgets by WebRTC, each through the TURN servers it holds. The descriptions are
-    /// carried over here. Where ICE fails on a machine that is busy, it is tried once more, as a
-    /// client would.
+    /// carried over here.
     pub(crate) async fn connect(&self, other: &Self) -> anyhow::Result<()> {
-        let Err(error) = self.connect_once(other).await else { return Ok(()) };
-        warn!("connecting {} and {} once more: {error:#}", self.id, other.id);
-        self.connect_once(other).await
-    }
-
-    async fn connect_once(&self, other: &Self) -> anyhow::Result<()> {
         let offer: Value = self.call("offer", &[]).await?;
         ensure_all_candidates_are_relays(&self.id, &offer)?;
         let answer: Value = other.call("answer", &[offer]).await?;

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::warn;
 
 use super::{Call, Report, flow::INTERVAL};
 use crate::widget::Widget;
@@ -25,7 +26,12 @@ impl WebCall {
         let mut call = Self { widgets, used: [0; 2] };
         call.used = call.of_both("updates", &[]).await?;
         let [alice, bob] = &call.widgets;
-        alice.connect(bob).await?;
+        // Once, between Chromium and the `turn` crate, ICE failed before there was a call. What is looked
+        // at here begins with the call.
+        if let Err(error) = alice.connect(bob).await {
+            warn!("calling once more: {error:#}");
+            alice.connect(bob).await?;
+        }
         let _: [Value; 2] = call.of_both("startFlow", &[json!(INTERVAL.as_millis())]).await?;
         Ok(call)
     }
