@@ -15,18 +15,24 @@ use matrix_sdk_turn::{
 };
 use tokio::sync::Notify;
 
-/// The password with all its bits inverted, so that the search does not find what it is told.
-const HIDDEN: [u8; 48] = hidden();
+const LENGTH: usize = 128;
 
-const fn hidden() -> [u8; 48] {
-    let mut hidden = [0; 48];
-    let mut index = 0;
-    while index < hidden.len() {
-        hidden[index] = !(b'a' + (index * index % 23) as u8);
+/// The password with all its bits inverted, so that the search does not find what it is told.
+const HIDDEN: [u8; LENGTH] = hidden();
+
+const fn hidden() -> [u8; LENGTH] {
+    let mut hidden = [0; LENGTH];
+    let (mut index, mut state) = (0, 1_u32);
+    while index < LENGTH {
+        state = (state * 75 + 74) % 65_537;
+        hidden[index] = !(b'a' + (state % 26) as u8);
         index += 1;
     }
     hidden
 }
+
+/// What is searched for: an allocator writes into the first bytes of what is freed.
+const TAIL: &[u8] = HIDDEN.split_at(LENGTH / 2).1;
 
 /// Made in one piece, so that no part of it is left behind.
 fn password() -> String {
@@ -88,11 +94,11 @@ fn found() -> usize {
             let read = read.min(usize::try_from(end - at).unwrap());
             // At once, or the search would find its own copy.
             piece.iter_mut().for_each(|byte| *byte = !*byte);
-            let all = piece[..read].windows(HIDDEN.len()).zip(at..);
-            found += all.filter(|(it, place)| *it == HIDDEN && !own.contains(place)).count();
+            let all = piece[..read].windows(TAIL.len()).zip(at..);
+            found += all.filter(|(it, place)| *it == TAIL && !own.contains(place)).count();
             // One that lies across the border of two pieces is in the next.
-            at += read.saturating_sub(HIDDEN.len() - 1).max(1) as u64;
-            if read < HIDDEN.len() {
+            at += read.saturating_sub(TAIL.len() - 1).max(1) as u64;
+            if read < TAIL.len() {
                 break;
             }
         }
