@@ -1,6 +1,7 @@
 //! What is measured, by the clock in `handle.rs` and by instructions in `instructions.rs`.
 
 mod cycle;
+mod envelope;
 mod fan_out;
 mod passthrough;
 mod service;
@@ -32,6 +33,7 @@ impl Case {
 /// All of them. Those whose names differ only in `sdk` and `turn` are a pair.
 pub(crate) fn cases() -> Vec<Case> {
     passthrough::cases()
+        .chain(envelope::cases())
         .chain(cycle::cases())
         .chain(fan_out::cases())
         .chain(service::cases())

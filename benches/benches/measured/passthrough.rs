@@ -30,7 +30,7 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
 }
 
 /// A request of that length which the SDK answers with an error that repeats it.
-fn message_of(bytes: usize) -> String {
+pub(super) fn message_of(bytes: usize) -> String {
     let message = |text: &str| request("org.example.unknown", &json!({ "text": text }));
     message(&"x".repeat(bytes - message("").len()))
 }

@@ -230,13 +230,11 @@ impl Machine {
     }
 
     /// Whether [`Self::poll_transmit`] has something, unless it has expired.
-    /// Time has passed.
     pub fn has_transmit(&self) -> bool {
         !self.responses.is_empty() || self.due_update().is_some()
     }
 
     /// The next message to the widget. Counts as sent.
-    /// Time has passed.
     pub fn poll_transmit(&mut self, now: impl FnOnce() -> Timestamp) -> Option<String> {
         if let Some(response) = self.responses.pop() {
             return Some(response);
