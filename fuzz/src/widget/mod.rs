@@ -99,6 +99,7 @@ impl Run {
             }
         }
         assert_eq!(self.machine.wants_credentials(), self.model.wants_credentials());
+        assert!(!self.machine.wants_state() || self.model.has_expired(self.now));
     }
 
     /// As the handle does it: what is not looked at must not be ours.

@@ -219,6 +219,14 @@ impl Model {
         (self.in_flight.is_none() && is_news && is_valid).then_some(server)
     }
 
+    /// Whether what was known last has expired, so that the service is to say what there is now.
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        self.newest
+            .as_ref()
+            .and_then(TurnState::available)
+            .is_some_and(|server| server.is_expired(now))
+    }
+
     /// W12.
     fn expect_update(&mut self, now: Timestamp, server: Option<TurnServer>, received: &str) {
         assert!(self.is_granted, "an update without a grant");

@@ -106,3 +106,18 @@ async fn own_servers_that_nobody_can_use_are_refused() {
     let none = TurnServer::new(vec![], "u", "p");
     assert!(TurnService::builder(scripted().0).fallback(none).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_awaited_is_not_preceded_by_what_was_known_before() {
+    let (turn, script) = service_with_own();
+    script.answer(unavailable(UnavailableReason::Forbidden));
+    turn.get().await.unwrap_err();
+
+    sleep(5 * MINUTE).await;
+    let mut states = turn.subscribe();
+    assert_eq!(states.next().now_or_never(), None);
+    turn.use_fallback(true);
+    assert_eq!(states.next().now_or_never(), None);
+    script.answer(available("alice"));
+    assert_eq!(username(&next(&mut states).await), "alice");
+}

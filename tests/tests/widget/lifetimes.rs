@@ -1,16 +1,24 @@
 //! W20: what ends when the driver or the handles do. (How that compares with the SDK's own is in
 //! `passthrough`.)
 
-use std::{future::pending, thread, time::Duration};
+use std::{
+    future::pending,
+    pin::pin,
+    sync::{Arc, mpsc},
+    task::{Context, Wake, Waker},
+    thread,
+    time::Duration,
+};
 
 use futures::FutureExt;
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, async_trait,
+    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnWidgetDriverHandle,
+    async_trait,
 };
 use serde_json::{Value, json};
 use tests::{
     source::{available, available_for},
-    widget::{Hosted, Provider, TURN, Widget, settings},
+    widget::{Hosted, Provider, TURN, WIDGET_ID, Widget, settings},
 };
 use tokio::{
     sync::oneshot,
@@ -43,6 +51,55 @@ async fn w20_dropping_the_last_handle_ends_the_driver_and_its_subscription() {
     assert_eq!(hosted.turn.next_request_in(), None, "nobody is subscribed");
     sleep(seconds(24 * 60 * 60)).await;
     assert_eq!(hosted.script.requests(), 1);
+}
+
+#[tokio::test]
+async fn w20_the_subscription_ends_at_once_whatever_the_sdk_has_to_work_off() {
+    let hosted = Hosted::start(Provider::Deny).await;
+    let widget = watching(&hosted).await;
+    for _ in 0..10_000 {
+        widget.send(json!({ "api": "fromWidget", "widgetId": WIDGET_ID, "requestId": "1" })).await;
+    }
+    // The SDK begins with it.
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    drop(widget.handle);
+    tokio::task::yield_now().await;
+    assert_eq!(hosted.turn.status().subscribers, 0);
+}
+
+/// Sends a message as soon as it is woken, on whatever thread wakes it.
+struct Sending(TurnWidgetDriverHandle, mpsc::Sender<bool>);
+
+impl Wake for Sending {
+    fn wake(self: Arc<Self>) {
+        let _ = self.1.send(self.0.send(request(WATCH)).into());
+    }
+}
+
+fn request(action: &str) -> String {
+    let request = json!({
+        "api": "fromWidget",
+        "widgetId": WIDGET_ID,
+        "requestId": "1",
+        "action": action,
+        "data": {},
+    });
+    request.to_string()
+}
+
+#[tokio::test]
+async fn a_waker_may_use_the_handle() {
+    let hosted = Hosted::start(Provider::Deny).await;
+    let handle = hosted.widget.handle.clone();
+    let (tx, rx) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Sending(handle.clone(), tx)));
+    let mut receiving = pin!(hosted.widget.handle.recv());
+    assert!(receiving.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    thread::spawn(move || handle.send(request(WATCH)));
+    let is_sent = rx.recv_timeout(seconds(10)).expect("it is woken, and not stuck");
+    assert!(is_sent);
 }
 
 #[tokio::test]

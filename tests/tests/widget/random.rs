@@ -224,8 +224,13 @@ impl Pair {
             self.model.learn(news(&state));
             self.newest = Some(state);
         }
-        if let Some(newest) = &self.newest {
-            self.model.extend(life(newest));
+        if self.model.wants_state()
+            && let Some(state) = self.turn.state()
+        {
+            self.model.learn(news(&state));
+        }
+        if let Some(left) = self.newest.as_ref().and_then(life) {
+            self.model.extend(left);
         }
     }
 

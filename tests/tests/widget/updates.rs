@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use matrix_sdk_turn::{TurnServer, UnavailableReason};
 use serde_json::json;
 use tests::{
+    clock::HandMovedClock,
     source::{available, available_for, forbidden, unavailable},
     widget::{Hosted, Provider, TURN, WIDGET_ID},
 };
@@ -53,6 +55,27 @@ async fn w11_credentials_that_expired_meanwhile_are_not_sent() {
     // The client does not receive for a while; nothing replaces the credentials.
     tokio::time::sleep(seconds(21)).await;
     hosted.widget.receives_nothing_for(seconds(5)).await;
+}
+
+/// The machine sleeps while a request is under way, whose answer says that credentials which have
+/// expired hold for longer.
+#[tokio::test]
+async fn w11_credentials_that_expired_unsent_are_sent_once_they_are_confirmed() {
+    let clock = HandMovedClock::start();
+    let mut hosted =
+        Hosted::start_by(|turn| turn.clock(clock.clone()), Provider::Grant, |it| it).await;
+    hosted.widget.negotiate(&[TURN]).await;
+    hosted.script.answer(available_for("static", seconds(60)));
+    hosted.widget.expect_response(WATCH, json!({})).await;
+    tokio::time::sleep(seconds(15)).await;
+    hosted.turn.refresh();
+    tokio::time::sleep(seconds(1)).await;
+    assert_eq!(hosted.script.requests(), 2);
+
+    clock.sleep(seconds(50));
+    assert_eq!(hosted.widget.handle.recv().now_or_never(), None, "it has expired");
+    hosted.script.answer(available_for("static", seconds(600)));
+    hosted.widget.expect_update("static").await;
 }
 
 #[tokio::test]

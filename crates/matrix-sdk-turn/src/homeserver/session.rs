@@ -91,7 +91,8 @@ impl Session {
 
     /// Waits until the client has what the last request lacked, or has lost its session.
     pub(super) async fn event(&self, client: &Client) -> SessionEvent {
-        let mut listening = Listening::start(self, client);
+        let mut listening =
+            Listening::start(&self.changes, || client.subscribe_to_session_changes());
         while !self.is_renewed(client) {
             let interval = if self.lacking().is_some() { LACKING_INTERVAL } else { INTERVAL };
             let Ok(change) = timeout(interval, listening.changes.recv()).await else { continue };
@@ -110,26 +111,30 @@ impl Session {
     }
 }
 
-/// Somebody waits for an event. If nobody drives the runtime that this one waits on, another may wait
-/// at the same time, and hears of what happens from then on.
+/// Somebody waits for an event. Another may wait at the same time, if nobody drives the runtime that
+/// this one waits on, or its task was just left: that one hears of what happens from then on.
 struct Listening<'a> {
-    session: &'a Session,
+    kept: &'a Mutex<Option<Receiver<SessionChange>>>,
     changes: Receiver<SessionChange>,
 }
 
 impl<'a> Listening<'a> {
-    fn start(session: &'a Session, client: &Client) -> Self {
-        let kept = session.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Self { session, changes: kept.unwrap_or_else(|| client.subscribe_to_session_changes()) }
+    fn start(
+        kept: &'a Mutex<Option<Receiver<SessionChange>>>,
+        subscribe: impl FnOnce() -> Receiver<SessionChange>,
+    ) -> Self {
+        let changes = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Self { kept, changes: changes.unwrap_or_else(subscribe) }
     }
 }
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        // What it was not told yet is for the next who waits.
+        // What it was not told yet is for the next who waits. What is kept already is older, and is
+        // told no less.
         let next = self.changes.resubscribe();
         let changes = std::mem::replace(&mut self.changes, next);
-        *self.session.changes.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(changes);
     }
 }
 
@@ -144,4 +149,24 @@ pub(super) fn has_refresh_token(client: &Client) -> bool {
 fn current_token(client: &Client) -> Option<Zeroizing<String>> {
     client.session_meta()?;
     client.access_token().map(Zeroizing::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    #[test]
+    fn what_one_who_waited_was_not_told_another_does_not_throw_away() {
+        let (changes, receiver) = broadcast::channel(4);
+        let kept = Mutex::new(Some(receiver));
+        let start = || Listening::start(&kept, || changes.subscribe());
+        let first = start();
+        changes.send(SessionChange::TokensRefreshed).unwrap();
+        let second = start();
+        drop(first);
+        drop(second);
+        assert!(start().changes.try_recv().is_ok());
+    }
 }

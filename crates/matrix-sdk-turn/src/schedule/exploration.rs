@@ -245,35 +245,8 @@ impl Account {
                 *self = Self { store: schedule.saved(), ..Self::new() };
                 return Ok(());
             }
-            Event::Restored => {
-                let Some(saved) = store.take() else { return Ok(()) };
-                let asked_wall = nanos_since(saved.asked);
-                let refresh = saved.refresh.duration_since(saved.asked).unwrap();
-                let expected = model.restored(model::Saved {
-                    name: name(&saved.server),
-                    asked_wall,
-                    ttl: nanos(saved.ttl),
-                    refresh: nanos(refresh),
-                });
-                let outcome = schedule.restored(now(), &saved);
-                same("is what was saved of use", outcome.is_ok(), expected)?;
-                let is_from_the_future = outcome == Err(Useless::FromTheFuture);
-                same("is it from the future", is_from_the_future, asked_wall > 0)?;
-            }
-            Event::WakeupIsReached => {
-                let due = nanos(schedule.next_due(now()).unwrap_or_default());
-                let mut just_before = self.clone();
-                just_before.pass(due - 1, due - 1);
-                just_before.compare()?;
-                same("the news before its time", just_before.schedule.take_update(now()), None)?;
-                same(
-                    "a request before its time",
-                    just_before.schedule.begin_request(now()),
-                    false,
-                )?;
-                self.pass(due, due);
-                return Ok(());
-            }
+            Event::Restored => self.restore()?,
+            Event::WakeupIsReached => return self.reach_the_wakeup(),
             Event::TimePasses(span) => {
                 self.pass(span, span);
                 return Ok(());
@@ -289,6 +262,34 @@ impl Account {
         }
         // Whoever tells the schedule something publishes what follows from it.
         self.compare_news(luck)
+    }
+
+    fn restore(&mut self) -> Result<(), String> {
+        let Some(saved) = self.store.take() else { return Ok(()) };
+        let asked_wall = nanos_since(saved.asked);
+        let refresh = saved.refresh.duration_since(saved.asked).unwrap();
+        let expected = self.model.restored(model::Saved {
+            name: name(&saved.server),
+            asked_wall,
+            ttl: nanos(saved.ttl),
+            refresh: nanos(refresh),
+        });
+        let outcome = self.schedule.restored(now(), &saved);
+        same("is what was saved of use", outcome.is_ok(), expected)?;
+        same("is it from the future", outcome == Err(Useless::FromTheFuture), asked_wall > 0)
+    }
+
+    /// A nanosecond before it, nothing is to happen.
+    fn reach_the_wakeup(&mut self) -> Result<(), String> {
+        let due = nanos(self.schedule.next_due(now()).unwrap_or_default());
+        let mut just_before = self.clone();
+        just_before.pass(due - 1, due - 1);
+        just_before.compare()?;
+        let schedule = &mut just_before.schedule;
+        same("the news before its time", schedule.take_update(now()), None)?;
+        same("a request before its time", schedule.begin_request(now()), false)?;
+        self.pass(due, due);
+        Ok(())
     }
 
     fn was_drawn(&mut self, draw: Option<Draw>) -> Result<(), String> {

@@ -167,8 +167,9 @@ impl TurnService {
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
     /// If they are the current ones, asks for others now, or for the next subscriber or
-    /// [`get`](Self::get). If it did so less than 10 s ago, it waits until 10 s have passed. If the homeserver answers the same ones again, as one that derives them from the time
-    /// of day does within a second, subscribers are not woken, and it is for you to report again.
+    /// [`get`](Self::get). If it did so less than 10 s ago, it waits until 10 s have passed. If the
+    /// homeserver answers the same ones again, as one that derives them from the time of day does
+    /// within a second, subscribers are not woken, and it is for you to report again.
     pub fn report_rejected(&self, server: &TurnServer) {
         self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
     }

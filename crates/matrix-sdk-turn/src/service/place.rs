@@ -52,7 +52,7 @@ impl Place {
         }
     }
 
-    /// A task takes the place. It is told apart by what this returns, and woken by it.
+    /// A task takes the place. Returns what wakes this task, and tells it from others.
     pub(super) fn take(&mut self, now: Instant) -> Arc<Notify> {
         self.leave();
         let wake = Arc::new(Notify::new());

@@ -52,7 +52,10 @@ impl Drop for Subscription {
 ///
 /// [`Stream`]: https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html
 pub struct TurnStates {
+    /// Ticks at once, and whenever there is something to see.
     published: WatchStream<u64>,
+    /// What there is to see is out of date until the next answer.
+    awaits_outcome: bool,
     seen: Seen,
     /// `None` once the stream has ended.
     subscription: Option<Subscription>,
@@ -62,6 +65,7 @@ impl TurnStates {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         let subscription = Subscription::new(shared);
         Self {
+            awaits_outcome: shared.is_waiting_for_outcome(),
             published: shared.published(),
             seen: Seen::default(),
             subscription: Some(subscription),
@@ -87,10 +91,14 @@ impl Stream for TurnStates {
         loop {
             match Pin::new(&mut self.published).poll_next(cx) {
                 Poll::Ready(Some(_)) => {}
-                // What expired meanwhile is withdrawn, and that is published, if it is not yet.
+                // Withdrawing what has expired publishes something: there is more to see.
                 Poll::Pending if shared.withdraw_expired() => continue,
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(None),
+            }
+            self.awaits_outcome = self.awaits_outcome && shared.is_waiting_for_outcome();
+            if self.awaits_outcome {
+                continue;
             }
             let Some(state) = shared.state().filter(|state| self.seen.is_news(state)) else {
                 continue;

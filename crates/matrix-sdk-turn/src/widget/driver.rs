@@ -18,7 +18,7 @@ use tracing::{Instrument, debug_span};
 use super::{
     capability::{Account, TurnServerCapability},
     handle::TurnWidgetDriverHandle,
-    link::{End, Link},
+    link::{End, Link, Wishes},
     machine::Machine,
     provider::{CapabilitiesWithTurn, TurnCapabilitiesProvider},
     sdk,
@@ -136,10 +136,11 @@ impl TurnWidgetDriver {
                 disconnect_sdk(&end);
                 sleep(FAREWELL).await;
             });
+            // Ours first: an SDK that has much to do leaves it nothing of the task's budget.
             tokio::select! {
                 biased;
-                result = Woken::new(sdk) => result,
                 () = Woken::new(ours) => Err(()),
+                result = Woken::new(sdk) => result,
             }
         }
         .instrument(span)
@@ -171,25 +172,32 @@ fn disconnect_sdk(link: &Link) {
 /// Provides the machine with time and credentials until there is no handle left.
 async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool) {
     let mut states: Option<TurnStates> = None;
+    let on_state = |state: TurnState| {
+        let state = if fallback_for_widgets { state } else { state.without_fallback() };
+        link.with_machine(|machine| machine.on_turn_state(link.now(), state));
+    };
     while !link.is_closed() {
-        let (wants_credentials, timeout) = link.with_machine(|machine| {
+        let wishes = link.with_machine(|machine| {
             machine.handle_timeout(|| link.now());
-            (machine.wants_credentials(), machine.poll_timeout())
+            Wishes::of(machine)
         });
-        if !wants_credentials && states.take().is_some() {
+        if !wishes.credentials && states.take().is_some() {
             link.with_machine(Machine::on_unsubscribed);
         }
-        if wants_credentials && states.is_none() {
+        if wishes.credentials && states.is_none() {
             states = Some(turn.subscribe());
+        }
+        if wishes.credentials
+            && wishes.state
+            && let Some(state) = turn.state()
+        {
+            on_state(state);
         }
 
         tokio::select! {
-            state = next_state(&mut states) => {
-                let state = if fallback_for_widgets { state } else { state.without_fallback() };
-                link.with_machine(|machine| machine.on_turn_state(link.now(), state));
-            }
+            state = next_state(&mut states) => on_state(state),
             () = async {
-                match timeout {
+                match wishes.timeout {
                     Some(timeout) => sleep_until(timeout.into()).await,
                     None => pending().await,
                 }
@@ -216,7 +224,7 @@ struct AskedOnce<P> {
 }
 
 impl<P: TurnCapabilitiesProvider> CapabilitiesProvider for AskedOnce<P> {
-    /// Boxed, for the SDK makes room for this future with every message.
+    /// Boxed, since it is part of the SDK's future for every message, which is moved each time.
     fn acquire_capabilities(
         &self,
         capabilities: Capabilities,

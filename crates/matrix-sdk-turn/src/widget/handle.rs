@@ -43,7 +43,7 @@ impl TurnWidgetDriverHandle {
     /// # Cancel safety
     ///
     /// May be dropped at any await without losing a message. If several are waiting, each message
-    /// goes to one of them.
+    /// goes to one of them; so poll what you have begun to poll, or drop it: the others wait for it.
     ///
     /// [`WidgetDriverHandle::recv`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html#method.recv
     pub async fn recv(&self) -> Option<String> {
@@ -110,8 +110,8 @@ enum Received {
 struct Inner {
     /// There until `drop` hands it over.
     sdk: Option<WidgetDriverHandle>,
-    /// One receiver at a time: matrix-sdk 0.19 has a lock within, and whoever waits for it must be
-    /// woken by our messages as well.
+    /// One receiver at a time: a signal has room for one. (And matrix-sdk 0.19 has a lock within;
+    /// whoever waited for that would not hear of our messages.)
     receiving: Mutex<Received>,
     end: End,
 }

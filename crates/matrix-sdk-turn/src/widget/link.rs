@@ -23,7 +23,7 @@ pub(super) struct Link {
     sdk_handle: Mutex<Option<WidgetDriverHandle>>,
     /// For the receiver: the machine has a message for the widget.
     pub(super) transmit: Signal,
-    /// For the driver: the machine wants credentials, or none, or has an earlier timeout.
+    /// For the driver: what the machine wants of it has changed.
     pub(super) changed: Signal,
 }
 
@@ -39,16 +39,21 @@ impl Link {
         })
     }
 
-    /// Wakes the receiver and the driver if there is something to do for them after it.
+    /// Lets `act` change the machine, and wakes whoever has something to do then: the receiver, the
+    /// driver.
     pub(super) fn with_machine<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
         // Nothing that runs under the lock panics halfway through a change.
         let mut machine = self.machine.lock().unwrap_or_else(PoisonError::into_inner);
         let before = Wishes::of(&machine);
         let result = act(&mut machine);
-        if machine.has_transmit() {
+        let has_transmit = machine.has_transmit();
+        let concerns_the_driver = Wishes::of(&machine).concern_the_driver(&before);
+        // A waker may do anything, and use the handle for one.
+        drop(machine);
+        if has_transmit {
             self.transmit.set();
         }
-        if Wishes::of(&machine).concern_the_driver(&before) {
+        if concerns_the_driver {
             self.changed.set();
         }
         result
@@ -80,20 +85,28 @@ impl Link {
 }
 
 /// What the machine wants of the driver.
-struct Wishes {
-    credentials: bool,
-    timeout: Option<Instant>,
+pub(super) struct Wishes {
+    pub(super) credentials: bool,
+    pub(super) state: bool,
+    pub(super) timeout: Option<Instant>,
 }
 
 impl Wishes {
-    fn of(machine: &Machine) -> Self {
-        Self { credentials: machine.wants_credentials(), timeout: machine.poll_timeout() }
+    pub(super) fn of(machine: &Machine) -> Self {
+        Self {
+            credentials: machine.wants_credentials(),
+            state: machine.wants_state(),
+            timeout: machine.poll_timeout(),
+        }
     }
 
-    /// Whether the driver has to know. If a timeout is over, it finds out when it wakes for it.
+    /// Whether the driver has to know. Not of a timeout that is gone or later: it wakes at the
+    /// earlier one, and looks again.
     fn concern_the_driver(&self, before: &Self) -> bool {
         let is_earlier = |timeout| before.timeout.is_none_or(|before| timeout < before);
-        self.credentials != before.credentials || self.timeout.is_some_and(is_earlier)
+        self.credentials != before.credentials
+            || (self.state && !before.state)
+            || self.timeout.is_some_and(is_earlier)
     }
 }
 

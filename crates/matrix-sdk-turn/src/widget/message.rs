@@ -133,8 +133,8 @@ impl<'m> Envelope<'m> {
 /// The largest message that is looked at; larger ones are not ours.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// Whether a message may be one of these actions. What it tells of nearly every other message, it
-/// tells from the first bytes, so that the rest need not be looked at.
+/// Whether a message may be one of these actions. For nearly every other message, the first bytes
+/// show that it is not, and the rest is not looked at.
 pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
     message.len() <= MAX_BYTES
         && first_action(message.as_bytes())

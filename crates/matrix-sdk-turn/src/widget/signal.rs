@@ -1,4 +1,4 @@
-//! How the driver and its handles wake each other, and nobody else.
+//! Wakes one task, or one part of it, and nobody else.
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// Set by anybody, and taken by one task at a time, which it wakes.
+/// A flag that anybody sets. Whoever waits for it is woken and takes it. Only one may wait at a time.
 #[derive(Default)]
 pub(super) struct Signal {
     is_set: AtomicBool,
@@ -46,7 +46,8 @@ impl Wake for Signal {
     }
 }
 
-/// A part of a task that is polled when it was woken itself, not whenever the task is.
+/// A future that is one of several in its task. It is polled only if it was woken, not whenever
+/// another one of them was.
 pub(super) struct Woken<F> {
     future: F,
     signal: Arc<Signal>,

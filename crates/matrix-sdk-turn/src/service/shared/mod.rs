@@ -150,15 +150,14 @@ impl Shared {
         self.lock().status(state.as_ref(), self.clock.now())
     }
 
-    /// Ticks whenever there is something to see: at once, unless what there is is out of date.
+    /// Ticks at once, and whenever there is something to see.
     pub(super) fn published(&self) -> WatchStream<u64> {
-        let inner = self.lock();
-        let published = self.published.subscribe();
-        if inner.schedule.is_waiting_for_outcome() {
-            WatchStream::from_changes(published)
-        } else {
-            WatchStream::new(published)
-        }
+        WatchStream::new(self.published.subscribe())
+    }
+
+    /// Whether a new subscriber is told nothing before the next answer.
+    pub(super) fn is_waiting_for_outcome(&self) -> bool {
+        self.lock().schedule.is_waiting_for_outcome()
     }
 
     pub(super) fn subscribe(&self) {

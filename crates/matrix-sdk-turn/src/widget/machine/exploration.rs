@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Disposition, Machine,
+    Disposition, Machine, Newest,
     model::{Answer, Message, Millis, Model, News, Request},
     watch::Watch,
 };
@@ -192,10 +192,11 @@ impl Widget {
                 Ok(())
             }
             Event::ExpiryMoves => {
-                if let Some(TurnState::Available(server)) = &mut self.machine.newest
-                    && server.valid_for(now()).is_some()
-                {
-                    self.model.extend(Some(LIFE));
+                if self.model.extend(LIFE) {
+                    let Newest::Known(TurnState::Available(server)) = &mut self.machine.newest
+                    else {
+                        return Err("the credentials are forgotten".to_owned());
+                    };
                     *server = credentials(1, Some(LIFE));
                 }
                 Ok(())
@@ -232,6 +233,7 @@ impl Widget {
         let timeout = machine.poll_timeout().map(|timeout| timeout - now().monotonic);
         same("is TURN requested", machine.is_turn_requested(), model.is_turn_requested())?;
         same("are credentials wanted", machine.wants_credentials(), model.wants_credentials())?;
+        same("is the state wanted", machine.wants_state(), model.wants_state())?;
         same("the timeout", timeout, model.timeout().map(Duration::from_millis))?;
         // An update that has expired counts as one until it is asked for.
         let has_message = machine.clone().poll_transmit(now).is_some();
@@ -304,7 +306,7 @@ impl Machine {
             }
             Watch::Yes { last_update } => last_update.forget_expiry(),
         }
-        if let Some(TurnState::Available(server)) = &mut self.newest {
+        if let Newest::Known(TurnState::Available(server)) = &mut self.newest {
             *server = server.aged(by);
         }
     }

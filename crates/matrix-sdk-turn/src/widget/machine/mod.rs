@@ -47,11 +47,29 @@ pub struct Machine {
     /// A page said that it has loaded, and did not ask to watch yet.
     has_new_page: bool,
     negotiation: Negotiation,
-    /// The newest state since somebody wants them.
-    newest: Option<TurnState>,
+    newest: Newest,
     watch: Watch,
     delivery: Delivery,
     responses: Responses,
+}
+
+/// The newest of the states, as long as somebody wants them.
+#[cfg_attr(test, derive(Clone, Hash))]
+enum Newest {
+    Unknown,
+    Known(TurnState),
+    /// It was not sent, since it had expired. Credentials may hold longer by now without another
+    /// state being published (S12).
+    HasExpired,
+}
+
+impl Newest {
+    fn known(&self) -> Option<&TurnState> {
+        match self {
+            Self::Known(state) => Some(state),
+            Self::Unknown | Self::HasExpired => None,
+        }
+    }
 }
 
 impl Machine {
@@ -62,7 +80,7 @@ impl Machine {
             widget_id: widget_id.to_owned(),
             has_new_page: false,
             negotiation: Negotiation::NotYet,
-            newest: None,
+            newest: Newest::Unknown,
             watch: Watch::No,
             delivery: Delivery::new(empty_update_when_unavailable),
             responses: Responses::default(),
@@ -176,27 +194,32 @@ impl Machine {
         self.responses.extend(success_response(request));
     }
 
-    /// Whether [`Self::on_turn_state`] is to be called.
+    /// Whether [`Self::on_turn_state`] is to be called with each new state.
     pub fn wants_credentials(&self) -> bool {
         !matches!(self.watch, Watch::No)
     }
 
+    /// Whether [`Self::on_turn_state`] is to be called with what there is now.
+    pub fn wants_state(&self) -> bool {
+        matches!(self.newest, Newest::HasExpired)
+    }
+
     /// States do not come any more, so the last one says nothing about now.
     pub fn on_unsubscribed(&mut self) {
-        self.newest = None;
+        self.newest = Newest::Unknown;
     }
 
     /// The credentials changed, or their first state is known.
     pub fn on_turn_state(&mut self, now: Timestamp, state: TurnState) {
-        self.newest = Some(state);
+        self.newest = Newest::Known(state);
         self.settle(now);
     }
 
     /// Answers the requests that are pending, if the outcome is known.
     fn settle(&mut self, now: Timestamp) {
-        let Some(newest) = &self.newest else { return };
+        let Some(newest) = self.newest.known() else { return };
         match (newest.available(), newest.unavailable()) {
-            // The next state is on its way, and says so.
+            // The outcome is not known: others may come within the time that there is.
             (Some(server), _) if server.is_expired(now) => {}
             (_, Some(why)) if !why.reason().is_transient() => {
                 self.watch.fail(why, &mut self.responses);
@@ -226,7 +249,7 @@ impl Machine {
 
     fn due_update(&self) -> Option<Update> {
         let Watch::Yes { last_update } = &self.watch else { return None };
-        self.delivery.due(self.newest.as_ref(), last_update)
+        self.delivery.due(self.newest.known(), last_update)
     }
 
     /// Whether [`Self::poll_transmit`] has something, unless it has expired.
@@ -242,8 +265,7 @@ impl Machine {
         let update = self.due_update()?;
         let now = now();
         if update.is_expired(now) {
-            // The next state is on its way, and says so.
-            self.newest = None;
+            self.newest = Newest::HasExpired;
             return None;
         }
         let Watch::Yes { last_update } = &mut self.watch else { return None };
@@ -258,7 +280,7 @@ impl Machine {
     /// The driver or the handles are gone: responses still go out, credentials do not.
     pub fn close(&mut self) {
         self.watch.stop(&mut self.responses);
-        self.newest = None;
+        self.newest = Newest::Unknown;
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Model {
     negotiation: Negotiation,
     has_new_page: bool,
     news: Option<News>,
+    /// What was known has expired.
+    wants_news: bool,
     is_subscribed: bool,
     /// The requests to watch that wait for the first outcome, and for how long they still do.
     pending: (Vec<Request>, Millis),
@@ -79,6 +81,7 @@ impl Model {
             negotiation: Negotiation::NotYet,
             has_new_page: false,
             news: None,
+            wants_news: false,
             is_subscribed: false,
             pending: (Vec::new(), 0),
             watches: false,
@@ -164,15 +167,16 @@ impl Model {
 
     /// W7: the service says what there is to use.
     pub(crate) fn learn(&mut self, news: News) {
-        self.news = Some(news);
+        (self.news, self.wants_news) = (Some(news), false);
         self.answer_if_known();
     }
 
-    /// S12: the credentials hold longer than was said.
-    pub(crate) fn extend(&mut self, valid_for: Option<Millis>) {
-        if let Some(News::Credentials(_, left)) = &mut self.news {
-            *left = valid_for;
-        }
+    /// S12: the credentials hold longer than was said. Returns whether there are any whose life is
+    /// known.
+    pub(crate) fn extend(&mut self, valid_for: Millis) -> bool {
+        let Some(News::Credentials(_, Some(left))) = &mut self.news else { return false };
+        *left = valid_for;
+        true
     }
 
     /// W7, W11: whoever drives the machine looks at the time, and subscribes as is needed.
@@ -187,7 +191,7 @@ impl Model {
             }
         }
         if self.is_subscribed && !self.wants_credentials() {
-            self.news = None;
+            self.forget_news();
         }
         self.is_subscribed = self.wants_credentials();
     }
@@ -198,6 +202,10 @@ impl Model {
             return Some(response);
         }
         let update = self.due_update()?;
+        if self.has_expired() {
+            (self.news, self.wants_news) = (None, true);
+            return None;
+        }
         let is_second = self.told.is_some_and(|told| told.update == update && told.is_overdue);
         self.told = Some(Told { update, times: 1 + u8::from(is_second), is_overdue: false });
         self.in_flight = Some(10_000);
@@ -206,7 +214,6 @@ impl Model {
 
     fn due_update(&self) -> Option<Option<u8>> {
         let update = match self.news? {
-            News::Credentials(_, Some(0)) => return None,
             News::Credentials(name, _) => Some(name),
             _ if self.empty_when_unavailable => None,
             _ => return None,
@@ -220,7 +227,15 @@ impl Model {
     /// W20: the handle or the driver is gone.
     pub(crate) fn close(&mut self) {
         self.stop();
-        self.news = None;
+        self.forget_news();
+    }
+
+    fn forget_news(&mut self) {
+        (self.news, self.wants_news) = (None, false);
+    }
+
+    fn has_expired(&self) -> bool {
+        matches!(self.news, Some(News::Credentials(_, Some(0))))
     }
 
     pub(crate) fn time_passes(&mut self, span: Millis) {
@@ -243,12 +258,17 @@ impl Model {
         self.watches || !self.pending.0.is_empty()
     }
 
+    /// W11: whether the service is to say what there is now.
+    pub(crate) fn wants_state(&self) -> bool {
+        self.wants_news
+    }
+
     pub(crate) fn is_subscribed(&self) -> bool {
         self.is_subscribed
     }
 
     pub(crate) fn has_message(&self) -> bool {
-        !self.responses.is_empty() || self.due_update().is_some()
+        !self.responses.is_empty() || (self.due_update().is_some() && !self.has_expired())
     }
 
     /// Whether the provider is asked for a decision on TURN as well.
@@ -275,7 +295,7 @@ impl Model {
 
     fn answer_if_known(&mut self) {
         match self.news {
-            // The next state is on its way.
+            // That is no outcome.
             None | Some(News::Credentials(_, Some(0))) => {}
             Some(News::NoneForGood) => self.answer_pending(Answer::Unavailable),
             Some(_) => self.answer_pending(Answer::Success),

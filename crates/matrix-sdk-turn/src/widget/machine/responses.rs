@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-/// A client that receives its messages leaves none of these. A response repeats its request, which
-/// is no larger than the messages that are looked at.
+/// While a client receives its messages, hardly any response waits. A response repeats its request,
+/// which is no larger than the messages that are looked at.
 const MAX_QUEUED: usize = 64;
 
 /// Responses to the widget, in the order of its requests.
