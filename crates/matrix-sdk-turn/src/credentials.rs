@@ -232,6 +232,9 @@ mod tests {
         held.extend(in_secs(20));
 
         assert_eq!(clone.valid_for(now), Some(Duration::from_secs(20)));
+        assert_eq!(clone.expires_at(), Some(now.wall + Duration::from_secs(20)));
+        assert!(clone.shares_expiry_with(&held));
+        assert!(!held.expiring(in_secs(20)).shares_expiry_with(&held));
     }
 
     #[test]

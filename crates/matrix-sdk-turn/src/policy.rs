@@ -318,6 +318,27 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_are_within_the_range_and_a_second_more_is_not() {
+        const HOUR: u64 = 60 * 60;
+        const DAY: u64 = 24 * HOUR;
+        type Set = fn(RefreshPolicyBuilder, Duration) -> RefreshPolicyBuilder;
+
+        let limits: [(Set, u64); 6] = [
+            (RefreshPolicyBuilder::floor, HOUR),
+            (RefreshPolicyBuilder::retry_max, HOUR),
+            (RefreshPolicyBuilder::not_configured_interval, DAY),
+            (RefreshPolicyBuilder::forbidden_interval, DAY),
+            (RefreshPolicyBuilder::max_timer, 30),
+            (RefreshPolicyBuilder::request_timeout, 60),
+        ];
+        for (set, most) in limits {
+            let with = |secs| set(RefreshPolicy::builder(), Duration::from_secs(secs)).build();
+            assert!(with(most).is_ok(), "{most} s");
+            assert!(with(most + 1).is_err(), "{most} s");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused_with_what_would_do() {
         let builder = RefreshPolicy::builder;
         let zero = Duration::ZERO;

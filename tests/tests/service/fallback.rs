@@ -121,3 +121,13 @@ async fn an_outcome_that_is_awaited_is_not_preceded_by_what_was_known_before() {
     script.answer(available("alice"));
     assert_eq!(username(&next(&mut states).await), "alice");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_changes_nothing_is_no_news() {
+    let (turn, script) = service_with_own();
+    let mut states = turn.subscribe();
+    script.answer(available("alice"));
+    assert_eq!(username(&next(&mut states).await), "alice");
+    turn.use_fallback(true);
+    assert_eq!(states.next().now_or_never(), None);
+}

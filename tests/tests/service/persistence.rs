@@ -12,6 +12,28 @@ fn process(store: &MemoryStore, clock: &HandMovedClock) -> (TurnService, Script)
     (builder.persist(store.clone()).build(), script)
 }
 
+#[tokio::test(start_paused = true)]
+async fn s14_a_store_may_be_shared() {
+    let (store, clock) = (MemoryStore::default(), HandMovedClock::start());
+    let shared = Arc::new(store.clone());
+    let process = || {
+        let (source, script) = scripted();
+        let builder = TurnService::builder(source).clock(clock.clone());
+        (builder.persist(shared.clone()).build(), script)
+    };
+    let (turn, script) = process();
+    script.answer(available("alice"));
+    turn.get().await.unwrap();
+    drop(turn);
+    settle().await;
+
+    let (turn, _script) = process();
+    assert_eq!(turn.get().await.unwrap().username(), "alice");
+    turn.end_session();
+    settle().await;
+    assert_eq!(store.entry(), None);
+}
+
 /// A run that was handed the credentials of alice, and ended.
 async fn first_run() -> (MemoryStore, HandMovedClock) {
     let (store, clock) = (MemoryStore::default(), HandMovedClock::start());

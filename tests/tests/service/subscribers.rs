@@ -210,3 +210,16 @@ async fn a_source_and_a_clock_may_be_trait_objects_that_are_shared_or_boxed() {
         assert_eq!(service.get().await.unwrap().username(), "alice");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_says_that_it_has_ended() {
+    let (turn, script, _clock) = service();
+    let mut states = turn.subscribe();
+    script.answer(available("alice"));
+    next(&mut states).await;
+    assert!(!states.is_terminated());
+    turn.end_session();
+    assert_eq!(reason(&next(&mut states).await), UnavailableReason::LoggedOut);
+    assert!(states.is_terminated());
+    assert_eq!(states.next().await, None);
+}
