@@ -368,6 +368,14 @@ mod tests {
     }
 
     #[test]
+    fn w19_what_is_larger_than_64_kib_is_not_looked_at() {
+        let message = r#"{"action":"watch_turn_servers"}"#;
+        let padded = |bytes: usize| format!("{message}{}", " ".repeat(bytes - message.len()));
+        assert!(may_be_one_of(FROM_WIDGET, &padded(65_536)));
+        assert!(!may_be_one_of(FROM_WIDGET, &padded(65_537)));
+    }
+
+    #[test]
     fn what_has_two_actions_is_no_message() {
         let action = r#""action":"watch_turn_servers""#;
         for other in [r#""action":"send_event""#, r#""\u0061ction":"send_event""#] {
