@@ -1,14 +1,20 @@
 //! A service has a runtime of its own choosing, works on any thread, and outlives runtimes.
 
 use std::{
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     task::{Context, Wake, Waker},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_trait::async_trait;
 use futures::{StreamExt, executor::block_on};
-use matrix_sdk_turn::{TurnServerSource, TurnService, TurnState, UnavailableReason};
+use matrix_sdk_turn::{
+    Clock, Timestamp, TurnServerSource, TurnService, TurnState, UnavailableReason,
+};
 use tests::{
     homeserver::{Homeserver, turn_servers},
     source::{Outcome, Script, available, available_for, scripted},
@@ -182,17 +188,54 @@ fn the_task_comes_home_when_its_runtime_is_driven_again() {
     let home = current_thread();
     let (turn, script) = service_on(&home);
     script.answer(available_for("alice", Duration::from_secs(4)));
-    let (turn, away) = within(Duration::from_secs(10), move || {
+    let mut states = turn.subscribe();
+    let away = within(Duration::from_secs(10), move || {
         let away = multi_threaded();
         assert_eq!(away.block_on(turn.get()).unwrap().username(), "alice");
-        (turn, away)
+        away
     });
-    let mut states = turn.subscribe();
     home.block_on(states.next()).unwrap();
     // Were it not for this, the task would be gone with the runtime that stood in.
     drop(away);
     let expired = within(Duration::from_secs(20), move || home.block_on(states.next()));
     assert!(expired.unwrap().unavailable().is_some());
+}
+
+/// The system's clocks, which no runtime pauses, and so many seconds.
+#[derive(Clone, Debug, Default)]
+struct ClockAhead(Arc<AtomicU64>);
+
+impl Clock for ClockAhead {
+    fn now(&self) -> Timestamp {
+        let ahead = Duration::from_secs(self.0.load(Ordering::Relaxed));
+        Timestamp { monotonic: Instant::now() + ahead, wall: SystemTime::now() + ahead }
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_its_next_step_is_left_where_it_is() {
+    let home = multi_threaded();
+    let clock = ClockAhead::default();
+    let (source, script) = scripted();
+    let builder = TurnService::builder(source).clock(clock.clone());
+    let turn = builder.runtime(home.handle().clone()).build();
+    script.answer(available("alice"));
+
+    let other = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let mut states = other.block_on(async { turn.subscribe() });
+    assert!(other.block_on(states.next()).unwrap().available().is_some());
+    // The one thread of that runtime has done what there was to do, and cannot take the task back.
+    let (begins, has_begun) = mpsc::channel();
+    let (end, is_ended) = mpsc::channel::<()>();
+    home.spawn(async move {
+        begins.send(()).unwrap();
+        let _ = is_ended.recv();
+    });
+    has_begun.recv().unwrap();
+    clock.0.store(5, Ordering::Relaxed);
+    other.block_on(async { tokio::time::sleep(Duration::from_secs(60)).await });
+    assert_eq!(other.metrics().num_alive_tasks(), 1, "what would stand in, and no task");
+    drop(end);
 }
 
 #[test]
