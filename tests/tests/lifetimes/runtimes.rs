@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use futures::{StreamExt, executor::block_on};
 use matrix_sdk_turn::{
-    Clock, Timestamp, TurnServerSource, TurnService, TurnState, UnavailableReason,
+    Clock, Timestamp, TurnServerSource, TurnService, TurnState, TurnStates, UnavailableReason,
 };
 use tests::{
     homeserver::{Homeserver, turn_servers},
@@ -214,16 +214,29 @@ impl Clock for ClockAhead {
 
 #[test]
 fn a_task_that_waits_for_its_next_step_is_left_where_it_is() {
+    nobody_takes_the_task_while_it_waits(|script, states, subscriber| {
+        script.answer(available("alice"));
+        assert!(subscriber.block_on(states.next()).unwrap().available().is_some());
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_an_answer_is_left_where_it_is() {
+    nobody_takes_the_task_while_it_waits(|script, _states, _subscriber| {
+        until(|| script.requests() == 1);
+    });
+}
+
+fn nobody_takes_the_task_while_it_waits(wait: impl FnOnce(&Script, &mut TurnStates, &Runtime)) {
     let home = multi_threaded();
     let clock = ClockAhead::default();
     let (source, script) = scripted();
     let builder = TurnService::builder(source).clock(clock.clone());
     let turn = builder.runtime(home.handle().clone()).build();
-    script.answer(available("alice"));
 
     let other = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let mut states = other.block_on(async { turn.subscribe() });
-    assert!(other.block_on(states.next()).unwrap().available().is_some());
+    wait(&script, &mut states, &other);
     // The one thread of that runtime has done what there was to do, and cannot take the task back.
     let (begins, has_begun) = mpsc::channel();
     let (end, is_ended) = mpsc::channel::<()>();

@@ -177,6 +177,7 @@ async fn a_request_in_flight_when_the_last_subscriber_leaves_is_answered_for_the
     settle().await;
     script.answer(available("alice"));
     settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 
     let state = service.subscribe().next().now_or_never().unwrap().unwrap();
     assert_eq!(username(&state), "alice");
@@ -222,4 +223,32 @@ async fn a_stream_says_that_it_has_ended() {
     assert_eq!(reason(&next(&mut states).await), UnavailableReason::LoggedOut);
     assert!(states.is_terminated());
     assert_eq!(states.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_session_whoever_is_subscribed() {
+    let (turn, script, _clock) = service();
+    let _states = turn.subscribe();
+    script.answer(available("alice"));
+    settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 1);
+    turn.end_session();
+    settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_somebody_has_to_mend_is_a_warning() {
+    use UnavailableReason::{Misconfigured, Unreachable};
+
+    for (reason, level) in [(Unreachable, "INFO"), (Misconfigured, "WARN")] {
+        let (log, _guard) = Log::record();
+        let (turn, script, _clock) = service();
+        let mut states = turn.subscribe();
+        script.answer(unavailable(reason));
+        next(&mut states).await;
+        let lines = log.lines_with("no TURN credentials");
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains(level), "{lines:?}");
+    }
 }
