@@ -1,6 +1,7 @@
 //! S14: credentials that outlive the process. A service that is dropped is a process that ended; what
 //! remains is the store and the wall clock.
 
+use matrix_sdk_turn::{StoreError, TurnServerStore};
 use tests::store::{Behaviour, MemoryStore};
 
 use super::*;
@@ -32,6 +33,54 @@ async fn s14_a_store_may_be_shared() {
     turn.end_session();
     settle().await;
     assert_eq!(store.entry(), None);
+}
+
+/// Takes a second for everything.
+#[derive(Debug, Default)]
+struct SlowStore {
+    calls: AtomicUsize,
+    most_calls: AtomicUsize,
+}
+
+impl SlowStore {
+    async fn call(&self) {
+        let calls = 1 + self.calls.fetch_add(1, Ordering::SeqCst);
+        self.most_calls.fetch_max(calls, Ordering::SeqCst);
+        sleep(SECOND).await;
+        self.calls.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl TurnServerStore for SlowStore {
+    async fn load(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call().await;
+        Ok(None)
+    }
+
+    async fn save(&self, _entry: &[u8]) -> Result<(), StoreError> {
+        self.call().await;
+        Ok(())
+    }
+
+    async fn remove(&self) -> Result<(), StoreError> {
+        self.call().await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s14_a_store_is_called_once_at_a_time() {
+    let (source, script) = scripted();
+    let store = Arc::new(SlowStore::default());
+    let turn = TurnService::builder(source).persist(store.clone()).build();
+    script.answer(available("alice"));
+    turn.get().await.unwrap();
+    settle().await;
+    assert_eq!(store.calls.load(Ordering::SeqCst), 1, "it is saving");
+    turn.end_session();
+    sleep(MINUTE).await;
+    assert_eq!(store.most_calls.load(Ordering::SeqCst), 1);
 }
 
 /// A run that was handed the credentials of alice, and ended.

@@ -81,7 +81,7 @@ fn capacity(server: &TurnServer) -> usize {
     /// A control character is written as `\u0000`.
     const LONGEST_ESCAPE: usize = 6;
 
-    let uris: usize = server.uris().iter().map(|uri| uri.len() + 1).sum();
+    let uris: usize = server.uris().iter().map(String::len).sum();
     NAMES_AND_NUMBERS + LONGEST_ESCAPE * (uris + server.username().len() + server.password().len())
 }
 
@@ -130,6 +130,16 @@ mod tests {
             let at = at % entry.len();
             entry[at] = byte;
             let _ = decode(&entry);
+        }
+    }
+
+    #[test]
+    fn s14_there_is_room_for_what_is_escaped_and_not_much_more() {
+        for text in ["\u{1}".repeat(200), "a".repeat(200)] {
+            let saved = saved(&text, &text);
+            let entry = encode(&saved);
+            assert_eq!(entry.capacity(), capacity(&saved.server), "it did not grow");
+            assert!(entry.capacity() < 10 * entry.len());
         }
     }
 

@@ -278,3 +278,28 @@ impl IntoFuture for Refresh {
         })
     }
 }
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+    use crate::source::Answer;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    #[async_trait::async_trait]
+    impl TurnServerSource for Silent {
+        async fn fetch(&self) -> Result<Answer, Unavailable> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_weak_reference_knows_whether_anybody_keeps_the_service() {
+        let turn = TurnService::builder(Silent).build();
+        let weak = turn.downgrade();
+        assert!(weak.is_kept() && weak.upgrade().is_some());
+        drop(turn);
+        assert!(!weak.is_kept() && weak.upgrade().is_none());
+    }
+}
