@@ -22,8 +22,7 @@ fn main() {
         }
         [name, times] => {
             let case = measured::cases().into_iter().find(|case| case.name == *name).unwrap();
-            let mut run = (case.set_up)();
-            (0..times.parse().unwrap()).for_each(|_| run());
+            (case.set_up)()(times.parse().unwrap());
         }
         _ => panic!("a case, and how many times"),
     }

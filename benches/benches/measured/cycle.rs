@@ -14,7 +14,7 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
     [Case::new("cycle", 1_000, watch_and_unwatch)].into_iter()
 }
 
-fn watch_and_unwatch() -> impl FnMut() {
+fn watch_and_unwatch() -> impl FnMut(u64) {
     let world = World::start();
     let (source, script) = scripted();
     script.answer(available("alice"));
@@ -27,15 +27,17 @@ fn watch_and_unwatch() -> impl FnMut() {
         turn.get().await.unwrap();
         widget.handle
     });
-    let watch = request("watch_turn_servers", &json!({}));
-    let unwatch = request("unwatch_turn_servers", &json!({}));
-    move || world.run(cycle(&handle, watch.clone(), unwatch.clone()))
+    move |times| world.run_in_task(cycles(handle.clone(), times))
 }
 
-async fn cycle(handle: &TurnWidgetDriverHandle, watch: String, unwatch: String) {
-    handle.send(watch).await;
-    handle.recv().await.unwrap();
-    acknowledge(handle).await;
-    handle.send(unwatch).await;
-    handle.recv().await.unwrap();
+async fn cycles(handle: TurnWidgetDriverHandle, times: u64) {
+    let watch = request("watch_turn_servers", &json!({}));
+    let unwatch = request("unwatch_turn_servers", &json!({}));
+    for _ in 0..times {
+        handle.send(watch.clone()).await;
+        handle.recv().await.unwrap();
+        acknowledge(&handle).await;
+        handle.send(unwatch.clone()).await;
+        handle.recv().await.unwrap();
+    }
 }

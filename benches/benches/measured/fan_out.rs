@@ -27,22 +27,27 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
     })
 }
 
-fn new_state(widgets: usize) -> impl FnMut() {
+fn new_state(widgets: usize) -> impl FnMut(u64) {
     let world = World::start();
     let clock = SteppedClock::default();
     let (source, script) = scripted();
     let turn = world.service(source).clock(clock.clone()).build();
     script.answer(available("alice"));
-    let handles = world.run(watching(&world.room, &turn, widgets));
+    let handles: Arc<[_]> = world.run(watching(&world.room, &turn, widgets)).into();
     let mut states = 0;
-    move || {
-        clock.step(BETWEEN_REQUESTS);
-        states += 1;
-        script.answer(available(&format!("alice{states}")));
-        turn.refresh();
-        world.run(async {
-            for handle in &handles {
-                acknowledge(handle).await;
+    move |times| {
+        let (clock, script, turn, handles) =
+            (clock.clone(), script.clone(), turn.clone(), handles.clone());
+        let new = states..states + times;
+        states = new.end;
+        world.run_in_task(async move {
+            for state in new {
+                clock.step(BETWEEN_REQUESTS);
+                script.answer(available(&format!("alice{state}")));
+                turn.refresh();
+                for handle in &*handles {
+                    acknowledge(handle).await;
+                }
             }
         });
     }

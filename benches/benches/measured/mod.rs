@@ -16,14 +16,15 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) struct Case {
     pub(crate) name: String,
     /// How often it is done so that its instructions can be counted. 0: that would take too long.
-    pub(crate) times: u32,
-    pub(crate) set_up: Box<dyn Fn() -> Box<dyn FnMut()>>,
+    pub(crate) times: u64,
+    /// Returns what does it so many times.
+    pub(crate) set_up: Box<dyn Fn() -> Box<dyn FnMut(u64)>>,
 }
 
 impl Case {
-    fn new<R: FnMut() + 'static>(
+    fn new<R: FnMut(u64) + 'static>(
         name: impl Into<String>,
-        times: u32,
+        times: u64,
         set_up: impl Fn() -> R + 'static,
     ) -> Self {
         Self { name: name.into(), times, set_up: Box::new(move || Box::new(set_up())) }
@@ -58,6 +59,11 @@ impl World {
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// As a client does: in a task. To wake what is blocked on takes a system call each time.
+    fn run_in_task(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.run(self.runtime.spawn(future)).unwrap();
     }
 
     fn service(&self, source: impl TurnServerSource) -> TurnServiceBuilder {

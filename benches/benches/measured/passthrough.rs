@@ -1,6 +1,8 @@
 //! A message that does not concern TURN, there and back: through the SDK's driver and handle, and
 //! through ours.
 
+use std::sync::Arc;
+
 use matrix_sdk::widget::WidgetDriver;
 use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability};
 use serde_json::json;
@@ -12,7 +14,7 @@ use tests::{
 use super::{Case, World, request};
 
 /// With how often each is done.
-const SIZES: [(&str, usize, u32); 5] = [
+const SIZES: [(&str, usize, u64); 5] = [
     ("200 B", 200, 1_000),
     ("2 KiB", 2 << 10, 1_000),
     ("64 KiB", 64 << 10, 50),
@@ -35,29 +37,36 @@ pub(super) fn message_of(bytes: usize) -> String {
     message(&"x".repeat(bytes - message("").len()))
 }
 
-fn through_sdk(bytes: usize) -> impl FnMut() {
+fn through_sdk(bytes: usize) -> impl FnMut(u64) {
     let world = World::start();
     let (driver, handle) = WidgetDriver::new(settings());
     world.runtime.spawn(driver.run(world.room.clone(), PlainProvider));
     let message = message_of(bytes);
-    move || {
-        world.run(async {
-            handle.send(message.clone()).await;
-            handle.recv().await.unwrap();
+    let handle = Arc::new(handle);
+    move |times| {
+        let (handle, message) = (handle.clone(), message.clone());
+        world.run_in_task(async move {
+            for _ in 0..times {
+                handle.send(message.clone()).await;
+                handle.recv().await.unwrap();
+            }
         });
     }
 }
 
-fn through_turn(bytes: usize) -> impl FnMut() {
+fn through_turn(bytes: usize) -> impl FnMut(u64) {
     let world = World::start();
     let turn = world.service(scripted().0).build();
     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
     world.runtime.spawn(driver.run(world.room.clone(), DenyTurnServers(PlainProvider)));
     let message = message_of(bytes);
-    move || {
-        world.run(async {
-            handle.send(message.clone()).await;
-            handle.recv().await.unwrap();
+    move |times| {
+        let (handle, message) = (handle.clone(), message.clone());
+        world.run_in_task(async move {
+            for _ in 0..times {
+                handle.send(message.clone()).await;
+                handle.recv().await.unwrap();
+            }
         });
     }
 }

@@ -140,7 +140,7 @@ impl TurnWidgetDriver {
             tokio::select! {
                 biased;
                 () = Woken::new(ours) => Err(()),
-                result = Woken::new(sdk) => result,
+                result = sdk => result,
             }
         }
         .instrument(span)
@@ -194,7 +194,10 @@ async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool)
             on_state(state);
         }
 
+        // In the order of what they cost to wait for.
         tokio::select! {
+            biased;
+            () = poll_fn(|cx| link.changed.poll_take(cx)) => {}
             state = next_state(&mut states) => on_state(state),
             () = async {
                 match wishes.timeout {
@@ -202,7 +205,6 @@ async fn serve_turn(link: &Link, turn: &TurnService, fallback_for_widgets: bool)
                     None => pending().await,
                 }
             } => {}
-            () = poll_fn(|cx| link.changed.poll_take(cx)) => {}
         }
     }
 }
