@@ -16,7 +16,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tests::{
     homeserver::Homeserver,
     source::{available, scripted},
-    widget::{PlainProvider, Provider, TURN, WIDGET_ID, Widget, settings},
+    widget::{PlainProvider, Provider, TURN, Widget, request, settings},
 };
 use tokio::runtime::Builder;
 
@@ -77,14 +77,7 @@ async fn watching(capability: &TurnServerCapability, room: &Room) -> Widget {
 async fn with_sdk(room: &Room) -> WidgetDriverHandle {
     let (driver, handle) = WidgetDriver::new(settings());
     tokio::spawn(driver.run(room.clone(), PlainProvider));
-    let page = json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": "1",
-        "action": "content_loaded",
-        "data": {},
-    });
-    handle.send(page.to_string()).await;
+    handle.send(request("1", "content_loaded").to_string()).await;
     handle.recv().await.unwrap();
     for response in [json!({ "capabilities": [] }), json!({})] {
         let request = handle.recv().await.unwrap();

@@ -61,6 +61,17 @@ pub fn settings_with(init_on_content_load: bool) -> WidgetSettings {
     WidgetSettings::new(WIDGET_ID.to_owned(), init_on_content_load, url).unwrap()
 }
 
+/// A request of the widget's, with nothing in its data.
+pub fn request(id: &str, action: &str) -> Value {
+    json!({
+        "api": "fromWidget",
+        "widgetId": WIDGET_ID,
+        "requestId": id,
+        "action": action,
+        "data": {},
+    })
+}
+
 /// A widget that a client hosts, with TURN.
 #[derive(Debug)]
 pub struct Widget {
@@ -101,13 +112,7 @@ impl Widget {
     /// Sends a request, and returns it.
     pub async fn request(&mut self, action: &str) -> Value {
         self.requests += 1;
-        let request = json!({
-            "api": "fromWidget",
-            "widgetId": WIDGET_ID,
-            "requestId": format!("widget-{}", self.requests),
-            "action": action,
-            "data": {},
-        });
+        let request = request(&format!("widget-{}", self.requests), action);
         self.send(&request).await;
         request
     }

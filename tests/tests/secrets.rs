@@ -2,18 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use matrix_sdk_turn::{
-    Answer, ClientStore, HomeserverSource, TurnServer, TurnServerCapability, TurnServerSource,
-    TurnService, TurnState, Unavailable, UnavailableReason,
+    Answer, CapabilitiesWithTurn, ClientStore, Deadline, DenyTurnServers, GrantTurnServers,
+    HomeserverSource, MatrixError, RefreshPolicy, SessionEvent, SystemClock, Timestamp, TurnServer,
+    TurnServerCapability, TurnServerSource, TurnService, TurnState, Unavailable, UnavailableReason,
 };
 use serde_json::json;
 use tests::{
     homeserver::{ACCESS_TOKEN, Homeserver, turn_servers},
     log::Log,
     source::scripted,
-    widget::{Provider, TURN, Widget},
+    widget::{PlainProvider, Provider, TURN, Widget, settings as widget_settings},
 };
 use wiremock::ResponseTemplate;
 
@@ -66,48 +67,150 @@ async fn no_secret_is_in_a_log_at_trace() {
     }
 }
 
-/// Of everything public that holds credentials, or is made from them.
+/// As text, by the trait that does it and the type's name.
+type Shown = BTreeMap<(&'static str, &'static str), String>;
+
 #[tokio::test]
-async fn no_secret_is_in_a_debug() {
-    let unusable = format!("turn:{USERNAME}:{PASSWORD}@turn.example.org");
-    let server = || {
-        let uris = vec!["turn:turn.example.org".to_owned(), unusable.clone()];
-        TurnServer::new(uris, USERNAME, PASSWORD)
-    };
-    let answer = || Answer::new(server(), Duration::from_secs(3600));
+async fn no_secret_is_in_the_debug_or_display_of_any_public_type() {
     let homeserver = Homeserver::start().await;
+    let mut shown = errors();
+    shown.extend(credentials());
+    shown.extend(services(&homeserver).await);
+    shown.extend(widgets(&homeserver).await);
+    shown.extend(settings());
+    for ((of, name), text) in &shown {
+        assert!(!text.is_empty(), "{of} of {name}");
+        for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
+            assert!(!text.contains(secret), "{secret} in {of} of {name}: {text}");
+        }
+    }
+    let missing: Vec<_> = public_types().filter(|it| !shown.contains_key(it)).collect();
+    assert_eq!(missing, []);
+}
+
+/// Those of the public API that can be shown.
+fn public_types() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let api = include_str!("../../crates/matrix-sdk-turn/api.txt");
+    api.lines().filter(|line| line.starts_with("impl")).filter_map(|line| {
+        let (before, name) = line.split_once(" for matrix_sdk_turn::")?;
+        let of = before.rsplit_once("core::fmt::")?.1;
+        Some((of, name.split(|c: char| !c.is_alphanumeric()).next()?))
+    })
+}
+
+/// With a URI that cannot be used, and has secrets in it.
+fn server() -> TurnServer {
+    let unusable = format!("turn:{USERNAME}:{PASSWORD}@turn.example.org");
+    let uris = vec!["turn:turn.example.org".to_owned(), unusable];
+    TurnServer::new(uris, USERNAME, PASSWORD)
+}
+
+fn answer() -> Result<Answer, Unavailable> {
+    Answer::new(server(), Duration::from_secs(3600))
+}
+
+fn errors() -> Shown {
+    let invalid_uri = server().left_out()[0].reason.clone();
+    let error = MatrixError::new(401, "M_UNKNOWN_TOKEN", "no such token");
+    let why = Unavailable::from(UnavailableReason::LoggedOut).with_matrix_error(error.clone());
+    let (source, _) = scripted();
+    let nowhere = TurnServer::new(vec![format!("turn:{PASSWORD}@a")], USERNAME, PASSWORD);
+    let fallback = TurnService::builder(source).fallback(nowhere).unwrap_err();
+    let policy = RefreshPolicy::builder().jitter(2.0).build().unwrap_err();
+    Shown::from([
+        (("Debug", "InvalidIceUri"), format!("{invalid_uri:?}")),
+        (("Display", "InvalidIceUri"), invalid_uri.to_string()),
+        (("Debug", "MatrixError"), format!("{error:?}")),
+        (("Display", "MatrixError"), error.to_string()),
+        (("Debug", "Unavailable"), format!("{why:?} {:?}", answer().map(|_| ()))),
+        (("Display", "Unavailable"), why.to_string()),
+        (("Debug", "UnavailableReason"), format!("{:?}", why.reason())),
+        (("Debug", "InvalidFallback"), format!("{fallback:?}")),
+        (("Display", "InvalidFallback"), fallback.to_string()),
+        (("Debug", "InvalidPolicy"), format!("{policy:?}")),
+        (("Display", "InvalidPolicy"), policy.to_string()),
+    ])
+}
+
+fn credentials() -> Shown {
+    let server = server();
+    let uri = server.ice_uris().next().unwrap();
+    let gstreamer = server.gstreamer_turn_servers();
+    let libdatachannel = server.libdatachannel_ice_servers();
+    let endpoints: Vec<_> = server.turn_endpoints().collect();
+    let available = TurnState::Available(server.clone());
+    let why = UnavailableReason::NotConfigured.into();
+    let fallback = TurnState::Fallback { servers: server.clone(), why };
+    Shown::from([
+        (("Debug", "TurnServer"), format!("{server:?} {server:#?}")),
+        (("Debug", "LeftOutUri"), format!("{:?}", server.left_out())),
+        (("Debug", "IceUri"), format!("{uri:?}")),
+        (("Display", "IceUri"), uri.to_string()),
+        (("Debug", "IceScheme"), format!("{:?}", uri.scheme())),
+        (("Debug", "IceTransport"), format!("{:?}", uri.transport())),
+        (("Debug", "IceServer"), format!("{:?}", available.ice_servers())),
+        (("Debug", "RtcIceServer"), format!("{:?}", fallback.to_ice_servers())),
+        (("Debug", "SecretUri"), format!("{gstreamer:?} {libdatachannel:?}")),
+        (("Debug", "TurnEndpoint"), format!("{endpoints:?}")),
+        (("Debug", "TurnState"), format!("{available:?} {fallback:?}")),
+        (("Debug", "Answer"), format!("{:?}", answer())),
+    ])
+}
+
+async fn services(homeserver: &Homeserver) -> Shown {
     let (source, script) = scripted();
     script.answer(answer());
-    let builder = TurnService::builder(source)
-        .persist(ClientStore::new(&homeserver.client))
-        .fallback(server())
-        .unwrap();
+    let store = ClientStore::new(&homeserver.client);
+    let shown_store = format!("{store:?}");
+    let builder = TurnService::builder(source).persist(store).fallback(server()).unwrap();
     let built = format!("{builder:?}");
     let turn = builder.build();
     let mut states = turn.subscribe();
-    let available = states.next().await.unwrap();
-    let held = turn.get().await.unwrap();
-    let why = Unavailable::from(UnavailableReason::NotConfigured);
-    let fallback = TurnState::Fallback { servers: server(), why: why.clone() };
+    states.next().await.unwrap();
+    let status = turn.status();
+    Shown::from([
+        (("Debug", "ClientStore"), shown_store),
+        (("Debug", "HomeserverSource"), format!("{:?}", HomeserverSource::new(&homeserver.client))),
+        (("Debug", "Refresh"), format!("{:?}", turn.refresh())),
+        (("Debug", "TurnServiceBuilder"), built),
+        (("Debug", "TurnService"), format!("{turn:?}")),
+        (("Debug", "TurnStates"), format!("{states:?}")),
+        (("Debug", "TurnStateKind"), format!("{:?}", status.state)),
+        (("Debug", "TurnStatus"), format!("{status:?}")),
+    ])
+}
 
-    let debugs = [
-        built,
-        format!("{turn:?} {states:?} {:?} {:?}", turn.refresh(), turn.status()),
-        format!("{held:?} {held:#?} {:?} {:?}", held.left_out(), held.ice_uris().next()),
-        format!("{available:?} {:?} {fallback:?} {:?}", available.ice_servers(), answer()),
-        format!("{:?}", fallback.clone().into_result()),
-        format!("{:?} {:?}", held.to_ice_servers(), fallback.to_ice_servers()),
-        format!("{:?}", held.gstreamer_turn_servers()),
-        format!("{:?}", held.libdatachannel_ice_servers()),
-        format!("{:?}", held.turn_endpoints().collect::<Vec<_>>()),
-        format!("{:?} {}", ClientStore::new(&homeserver.client), held.left_out()[0].reason),
-        format!("{:?} {why} {why:?}", TurnServerCapability::new(turn.clone())),
-    ];
-    for debug in debugs {
-        for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
-            assert!(!debug.contains(secret), "{secret} in {debug}");
-        }
-    }
+async fn widgets(homeserver: &Homeserver) -> Shown {
+    let (source, script) = scripted();
+    script.answer(answer());
+    let capability = TurnServerCapability::new(TurnService::builder(source).build());
+    let (driver, _) = capability.widget_driver(widget_settings());
+    let mut widget = Widget::start(&capability, homeserver.room().await, Provider::Grant);
+    widget.negotiate(&[TURN]).await;
+    let sent = widget.handle.send(String::new());
+    let requested = CapabilitiesWithTurn::default();
+    Shown::from([
+        (("Debug", "CapabilitiesWithTurn"), format!("{requested:?}")),
+        (("Debug", "DenyTurnServers"), format!("{:?}", DenyTurnServers(PlainProvider))),
+        (("Debug", "GrantTurnServers"), format!("{:?}", GrantTurnServers(PlainProvider))),
+        (("Debug", "Sent"), format!("{sent:?}")),
+        (("Debug", "TurnServerCapability"), format!("{capability:?}")),
+        (("Debug", "TurnWidgetDriver"), format!("{driver:?}")),
+        (("Debug", "TurnWidgetDriverHandle"), format!("{:?}", widget.handle)),
+    ])
+}
+
+fn settings() -> Shown {
+    let now = Timestamp::now();
+    let policy = RefreshPolicy::builder();
+    Shown::from([
+        (("Debug", "Deadline"), format!("{:?}", Deadline::after(now, Duration::ZERO))),
+        (("Debug", "RefreshPolicy"), format!("{:?}", RefreshPolicy::default())),
+        (("Debug", "RefreshPolicyBuilder"), format!("{policy:?}")),
+        (("Debug", "SessionEvent"), format!("{:?}", SessionEvent::Ended)),
+        (("Debug", "SystemClock"), format!("{:?}", SystemClock)),
+        (("Debug", "Timestamp"), format!("{now:?}")),
+    ])
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use matrix_sdk_turn::{
     Unavailable, UnavailableReason, async_trait,
 };
 use serde_json::{Value, json};
-use tests::widget::{Provider, TURN, WIDGET_ID, settings};
+use tests::widget::{Provider, TURN, settings};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout_at},
@@ -195,12 +195,5 @@ impl Life {
 }
 
 fn request(handle: &TurnWidgetDriverHandle, action: &str) {
-    let request = json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": "1",
-        "action": action,
-        "data": {},
-    });
-    handle.send(request.to_string());
+    handle.send(tests::widget::request("1", action).to_string());
 }

@@ -1,5 +1,7 @@
 //! How the homeserver is asked: tokens, redirects, timeouts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 #[tokio::test]
@@ -43,6 +45,42 @@ async fn a_token_that_was_refused_is_not_asked_with_again() {
         assert_eq!(unavailable.matrix_error().unwrap().errcode, "M_UNKNOWN_TOKEN");
     }
     assert_eq!(homeserver.turn_server_requests().await, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_was_not_refused_is_asked_with_again() {
+    let homeserver = Homeserver::start().await;
+    homeserver.answer_turn_servers(ResponseTemplate::new(502)).await;
+    let source = HomeserverSource::new(&homeserver.client);
+    for _ in 0..2 {
+        let unavailable = source.fetch().await.unwrap_err();
+        assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
+    }
+    assert_eq!(homeserver.turn_server_requests().await, 2);
+}
+
+#[tokio::test]
+async fn a_homeserver_that_refuses_each_new_token_is_not_asked_for_ever() {
+    let homeserver = Homeserver::start_with_refresh_token().await;
+    Mock::given(method("GET"))
+        .and(path("/_matrix/client/v3/voip/turnServer"))
+        .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
+        // With three tokens, and with the one that the SDK got for each.
+        .expect(6)
+        .mount(&homeserver.server)
+        .await;
+    let refreshes = AtomicUsize::new(0);
+    Mock::given(method("POST"))
+        .and(path("/_matrix/client/v3/refresh"))
+        .respond_with(move |_: &wiremock::Request| {
+            let token = format!("fresh {}", refreshes.fetch_add(1, Ordering::Relaxed));
+            ok(json!({ "access_token": token, "expires_in_ms": 60_000 }))
+        })
+        .expect(3)
+        .mount(&homeserver.server)
+        .await;
+    let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::SoftLoggedOut);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use matrix_sdk_turn::TurnServerCapability;
 use serde_json::{Value, json};
 use tests::{
     homeserver::matrix_error,
-    widget::{TURN, WIDGET_ID, settings},
+    widget::{TURN, settings},
 };
 use tokio::{
     task::JoinHandle,
@@ -51,14 +51,9 @@ async fn start(
 }
 
 fn send_event() -> String {
-    json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": "1",
-        "action": "send_event",
-        "data": { "type": EVENT, "content": {} },
-    })
-    .to_string()
+    let mut request = tests::widget::request("1", "send_event");
+    request["data"] = json!({ "type": EVENT, "content": {} });
+    request.to_string()
 }
 
 #[tokio::test]

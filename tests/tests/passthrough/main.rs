@@ -16,11 +16,10 @@ use matrix_sdk::{
 use matrix_sdk_turn::{
     GrantTurnServers, TurnServerCapability, TurnService, TurnWidgetDriver, TurnWidgetDriverHandle,
 };
-use serde_json::json;
 use tests::{
     homeserver::Homeserver,
     source::scripted,
-    widget::{PlainProvider, WIDGET_ID, settings},
+    widget::{PlainProvider, settings},
 };
 
 /// What the SDK's handle and ours have in common.
@@ -117,12 +116,5 @@ impl Setup {
 }
 
 fn request(action: &str) -> String {
-    json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": action,
-        "action": action,
-        "data": {},
-    })
-    .to_string()
+    tests::widget::request(action, action).to_string()
 }

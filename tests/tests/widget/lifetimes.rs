@@ -18,7 +18,7 @@ use matrix_sdk_turn::{
 use serde_json::{Value, json};
 use tests::{
     source::{available, available_for},
-    widget::{Hosted, Provider, TURN, WIDGET_ID, Widget, settings},
+    widget::{Hosted, Provider, TURN, WIDGET_ID, Widget, request, settings},
 };
 use tokio::{
     sync::oneshot,
@@ -74,19 +74,8 @@ struct Sending(TurnWidgetDriverHandle, mpsc::Sender<bool>);
 
 impl Wake for Sending {
     fn wake(self: Arc<Self>) {
-        let _ = self.1.send(self.0.send(request(WATCH)).into());
+        let _ = self.1.send(self.0.send(request("1", WATCH).to_string()).into());
     }
-}
-
-fn request(action: &str) -> String {
-    let request = json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": "1",
-        "action": action,
-        "data": {},
-    });
-    request.to_string()
 }
 
 #[tokio::test]
@@ -97,7 +86,7 @@ async fn a_waker_may_use_the_handle() {
     let waker = Waker::from(Arc::new(Sending(handle.clone(), tx)));
     let mut receiving = pin!(hosted.widget.handle.recv());
     assert!(receiving.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    thread::spawn(move || handle.send(request(WATCH)));
+    thread::spawn(move || handle.send(request("1", WATCH).to_string()));
     let is_sent = rx.recv_timeout(seconds(10)).expect("it is woken, and not stuck");
     assert!(is_sent);
 }
@@ -175,14 +164,8 @@ async fn w20_a_driver_dropped_in_mid_flight_stops_everything() {
     assert!(aborted.is_cancelled());
 
     assert_eq!(hosted.widget.handle.recv().await, None, "no update goes out");
-    let again = json!({
-        "api": "fromWidget",
-        "widgetId": tests::widget::WIDGET_ID,
-        "requestId": "1",
-        "action": WATCH,
-        "data": {},
-    });
-    assert!(!hosted.widget.handle.send(again.to_string()), "no driver is running");
+    let again = request("1", WATCH).to_string();
+    assert!(!hosted.widget.handle.send(again), "no driver is running");
     sleep(seconds(600)).await;
     assert_eq!(hosted.script.requests(), 1, "nothing is polled for it");
 }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tests::{
     homeserver::Homeserver,
     source::{Outcome, available_for, unavailable},
-    widget::{Provider, TURN, WIDGET_ID, Widget},
+    widget::{Provider, TURN, WIDGET_ID, Widget, request},
 };
 use tokio::{sync::watch, task::yield_now, time::sleep};
 
@@ -273,13 +273,7 @@ impl Pair {
 }
 
 fn written(Request { id, is_watch }: Request) -> Value {
-    json!({
-        "api": "fromWidget",
-        "widgetId": WIDGET_ID,
-        "requestId": id.to_string(),
-        "action": if is_watch { WATCH } else { UNWATCH },
-        "data": {},
-    })
+    request(&id.to_string(), if is_watch { WATCH } else { UNWATCH })
 }
 
 fn worded(answer: Answer) -> Value {

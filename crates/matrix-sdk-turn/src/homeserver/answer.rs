@@ -114,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn megabytes_are_not_looked_at() {
-        let uris = vec!["turn:a"; 1_000_000];
-        let answer = json!({ "username": "u", "password": "p", "uris": uris, "ttl": 60 });
-        let unavailable = interpret(answer.to_string().as_bytes()).unwrap_err();
+    fn what_is_larger_than_64_kib_is_not_looked_at() {
+        let padded = |bytes: usize| format!("{{}}{}", " ".repeat(bytes - 2));
+        assert_eq!(reason(padded(65_536).as_bytes()), UnavailableReason::NotConfigured);
+        let unavailable = interpret(padded(65_537).as_bytes()).unwrap_err();
         assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
         assert!(unavailable.to_string().contains("at most 65536"));
     }
