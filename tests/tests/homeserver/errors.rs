@@ -96,7 +96,10 @@ async fn a_homeserver_that_is_gone_is_transient() {
     let source = HomeserverSource::new(&homeserver.client);
     let Homeserver { server, client: _client } = homeserver;
     drop(server);
-    assert_eq!(source.fetch().await.unwrap_err().reason(), UnavailableReason::Unreachable);
+    let unavailable = source.fetch().await.unwrap_err();
+    assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
+    let words = unavailable.to_string().to_lowercase();
+    assert!(words.contains("connection"), "{words}");
 }
 
 #[tokio::test]
@@ -106,4 +109,20 @@ async fn the_matrix_error_keeps_further_fields() {
     let response = &unavailable.matrix_error().unwrap().response;
     assert_eq!(response["errcode"], "ORG.EXAMPLE.NO");
     assert_eq!(response["org.example.hint"], "ask the admin");
+}
+
+#[tokio::test]
+async fn of_a_matrix_error_of_more_than_4_kib_only_the_code_and_the_words_are_kept() {
+    let more = |hint: usize| json!({ "org.example.hint": "x".repeat(hint) });
+    let response = async |hint| {
+        let unavailable = fetch(matrix_error(403, "ORG.EXAMPLE.NO", more(hint))).await.unwrap_err();
+        unavailable.matrix_error().unwrap().response.clone()
+    };
+    let without = response(0).await.to_string().len();
+    assert_eq!(response(4_096 - without).await.to_string().len(), 4_096);
+
+    let shortened = response(4_097 - without).await;
+    assert_eq!(shortened["errcode"], "ORG.EXAMPLE.NO");
+    assert_eq!(shortened["error"], "in the homeserver's words");
+    assert_eq!(shortened.get("org.example.hint"), None);
 }

@@ -210,9 +210,11 @@ async fn a_caller_that_gives_up_leaves_one_request_behind_and_the_next_waits_for
     homeserver.answer_turn_servers(slow).await;
     let source = HomeserverSource::new(&homeserver.client);
 
+    let asked = std::time::Instant::now();
     let gave_up = tokio::time::timeout(Duration::from_millis(100), source.fetch()).await;
     assert!(gave_up.is_err());
     let answer = source.fetch().await.unwrap();
     assert_eq!(answer.server().username(), "alice");
     assert_eq!(homeserver.turn_server_requests().await, 2);
+    assert!(asked.elapsed() >= Duration::from_millis(600), "one after the other");
 }

@@ -122,3 +122,17 @@ fn describe_transport_error(error: &(dyn std::error::Error + 'static)) -> String
         "the connection failed, timed out, or was redirected too often".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn an_error_that_the_sdk_kept_means_what_it_meant_at_first() {
+        let error = HttpError::RefreshToken(RefreshTokenError::RefreshTokenRequired);
+        let kept = HttpError::Cached(Arc::new(error));
+        assert_eq!(classify(&kept, false).reason(), UnavailableReason::SoftLoggedOut);
+    }
+}
