@@ -188,14 +188,18 @@ async fn an_access_token_that_expired_is_refreshed_by_the_sdk() {
 
 #[tokio::test]
 async fn an_access_token_that_cannot_be_refreshed_is_logged_out_only_if_it_was_refused() {
-    for (status, expected) in
-        [(403, UnavailableReason::LoggedOut), (502, UnavailableReason::Unreachable)]
-    {
+    let answer = |status| matrix_error(status, "M_FORBIDDEN", json!({}));
+    for (response, expected) in [
+        (answer(403), UnavailableReason::LoggedOut),
+        (answer(400), UnavailableReason::Unreachable),
+        (answer(502), UnavailableReason::Unreachable),
+        (ResponseTemplate::new(403), UnavailableReason::Unreachable),
+    ] {
         let homeserver = Homeserver::start_with_refresh_token().await;
         homeserver.answer_turn_servers(matrix_error(401, "M_UNKNOWN_TOKEN", json!({}))).await;
         Mock::given(method("POST"))
             .and(path("/_matrix/client/v3/refresh"))
-            .respond_with(matrix_error(status, "M_FORBIDDEN", json!({})))
+            .respond_with(response)
             .mount(&homeserver.server)
             .await;
         let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
