@@ -27,7 +27,33 @@ impl TurnServer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{test_servers::synapse, *};
+    use crate::{
+        state::TurnState,
+        unavailable::{Unavailable, UnavailableReason},
+    };
+
+    #[test]
+    fn a_state_is_converted_as_its_servers_are() {
+        let server = synapse(["stun:a", "turn:b", "turns:c"]);
+        let why = Unavailable::from(UnavailableReason::NotConfigured);
+        let fallback = TurnState::Fallback { servers: server.clone(), why: why.clone() };
+        for state in [TurnState::Available(server.clone()), fallback] {
+            assert_eq!(state.ice_servers(), server.ice_servers());
+            assert_eq!(state.to_ice_servers(), server.to_ice_servers());
+            assert_eq!(state.gstreamer_turn_servers(), server.gstreamer_turn_servers());
+            assert_eq!(state.gstreamer_stun_servers(), server.gstreamer_stun_servers());
+            assert_eq!(state.libdatachannel_ice_servers(), server.libdatachannel_ice_servers());
+            assert!(state.turn_endpoints().eq(server.turn_endpoints()));
+        }
+        let nothing = TurnState::Unavailable(why);
+        assert_eq!(nothing.ice_servers(), []);
+        assert_eq!(nothing.to_ice_servers(), []);
+        assert_eq!(nothing.gstreamer_turn_servers(), []);
+        assert_eq!(nothing.gstreamer_stun_servers(), Vec::<String>::new());
+        assert_eq!(nothing.libdatachannel_ice_servers(), []);
+        assert_eq!(nothing.turn_endpoints().count(), 0);
+    }
 
     #[test]
     fn nobody_gets_credentials_that_would_be_cut_short() {

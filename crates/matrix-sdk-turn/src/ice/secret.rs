@@ -70,6 +70,7 @@ mod tests {
         let server = TurnServer::new(vec![], "alice", "s3cret");
         let uri = SecretUri::new("turn:", &server, "host");
         assert_eq!(uri.as_str(), "turn:alice:s3cret@host");
+        assert_eq!(uri.as_ref(), uri.as_str());
         let debug = format!("{uri:?} {uri:#?}");
         assert!(!debug.contains("alice") && !debug.contains("s3cret"), "{debug}");
     }
