@@ -9,7 +9,7 @@ use tracing::{
     Dispatch, Level,
     subscriber::{DefaultGuard, NoSubscriber},
 };
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 /// Everything that was logged since [`Log::record`].
 #[derive(Clone, Default)]
@@ -27,6 +27,8 @@ impl Log {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::TRACE)
             .with_ansi(false)
+            // What is in the fields of a span that nothing is logged in.
+            .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
             .with_writer(log.clone())
             .finish();
         (log, tracing::subscriber::set_default(subscriber))

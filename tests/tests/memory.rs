@@ -1,4 +1,5 @@
-//! What held a password is wiped: all of the process's memory is searched for it, freed memory as well.
+//! What held a password or a username is wiped: all of the process's memory is searched for them, freed
+//! memory as well.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -17,12 +18,16 @@ use tokio::sync::Notify;
 
 const LENGTH: usize = 128;
 
-/// The password with all its bits inverted, so that the search does not find what it is told.
-const HIDDEN: [u8; LENGTH] = hidden();
+/// A text with all its bits inverted, so that the search does not find what it is told.
+type Hidden = [u8; LENGTH];
 
-const fn hidden() -> [u8; LENGTH] {
+const USERNAME: Hidden = hidden(1);
+const PASSWORD: Hidden = hidden(2);
+const NOT_WIPED: Hidden = hidden(3);
+
+const fn hidden(seed: u32) -> Hidden {
     let mut hidden = [0; LENGTH];
-    let (mut index, mut state) = (0, 1_u32);
+    let (mut index, mut state) = (0, seed);
     while index < LENGTH {
         state = (state * 75 + 74) % 65_537;
         hidden[index] = !(b'a' + (state % 26) as u8);
@@ -31,17 +36,18 @@ const fn hidden() -> [u8; LENGTH] {
     hidden
 }
 
-/// What is searched for: an allocator writes into the first bytes of what is freed.
-const TAIL: &[u8] = HIDDEN.split_at(LENGTH / 2).1;
-
 /// Made in one piece, so that no part of it is left behind.
-fn password() -> String {
-    let mut password = String::with_capacity(HIDDEN.len());
-    password.extend(HIDDEN.map(|byte| char::from(!byte)));
-    password
+fn text(hidden: &Hidden) -> String {
+    let mut text = String::with_capacity(hidden.len());
+    text.extend(hidden.map(|byte| char::from(!byte)));
+    text
 }
 
-/// Hands out the password, and puts an end to it when told to.
+fn server(uris: Vec<String>) -> TurnServer {
+    TurnServer::new(uris, text(&USERNAME), text(&PASSWORD))
+}
+
+/// Hands out the username and the password.
 #[derive(Debug)]
 struct Source;
 
@@ -49,7 +55,7 @@ struct Source;
 impl TurnServerSource for Source {
     async fn fetch(&self) -> Result<Answer, Unavailable> {
         let uris = vec!["turn:turn.example.org?transport=udp".to_owned()];
-        Answer::new(TurnServer::new(uris, "alice", password()), Duration::from_secs(3600))
+        Answer::new(server(uris), Duration::from_secs(3600))
     }
 }
 
@@ -74,11 +80,13 @@ impl TurnServerStore for ElsewhereStore {
     }
 }
 
-/// How often the password is in the memory of this process, whether anybody owns it or not.
-fn found() -> usize {
+/// How often the text is in the memory of this process, whether anybody owns it or not.
+fn found(hidden: &Hidden) -> usize {
+    // An allocator writes into the first bytes of what is freed.
+    let tail = &hidden[LENGTH / 2..];
     let memory = File::open("/proc/self/mem").unwrap();
     let mut piece = vec![0; 1 << 20];
-    // It holds what is searched with all bits inverted, and so the password where `HIDDEN` was.
+    // It holds what is searched with all bits inverted, and so the text where `hidden` was.
     let own = piece.as_ptr() as u64..piece.as_ptr() as u64 + piece.len() as u64;
     let mut found = 0;
     for mapping in fs::read_to_string("/proc/self/maps").unwrap().lines() {
@@ -94,11 +102,11 @@ fn found() -> usize {
             let read = read.min(usize::try_from(end - at).unwrap());
             // At once, or the search would find its own copy.
             piece.iter_mut().for_each(|byte| *byte = !*byte);
-            let all = piece[..read].windows(TAIL.len()).zip(at..);
-            found += all.filter(|(it, place)| *it == TAIL && !own.contains(place)).count();
+            let all = piece[..read].windows(tail.len()).zip(at..);
+            found += all.filter(|(it, place)| *it == tail && !own.contains(place)).count();
             // One that lies across the border of two pieces is in the next.
-            at += read.saturating_sub(TAIL.len() - 1).max(1) as u64;
-            if read < TAIL.len() {
+            at += read.saturating_sub(tail.len() - 1).max(1) as u64;
+            if read < tail.len() {
                 break;
             }
         }
@@ -106,13 +114,15 @@ fn found() -> usize {
     found
 }
 
-/// All of it in one test, since another one's password would be found as well.
+/// All of it in one test, since another one's would be found as well.
 #[tokio::test]
-async fn a_password_is_wiped_wherever_it_was() {
-    assert_eq!(found(), 0, "before there is one");
+async fn the_librarys_copies_of_username_and_password_are_wiped() {
+    drop(text(&NOT_WIPED));
+    assert_eq!(found(&NOT_WIPED), 1, "freed memory is searched");
+    assert_eq!([&USERNAME, &PASSWORD].map(found), [0, 0], "before there is one");
     {
-        let _kept = TurnServer::new(vec![], "alice", password());
-        assert_eq!(found(), 1, "the search finds it");
+        let _kept = server(vec![]);
+        assert_eq!([&USERNAME, &PASSWORD].map(found), [1, 1], "the search finds them");
     }
     let store = std::sync::Arc::new(ElsewhereStore::default());
     let turn = TurnService::builder(Source).persist(store.clone()).build();
@@ -128,11 +138,11 @@ async fn a_password_is_wiped_wherever_it_was() {
             server.turn_endpoints().collect::<Vec<_>>(),
             format!("{server:?} {state:?} {:?}", turn.status()),
         );
-        assert!(found() > 3, "each conversion has it");
+        assert!(found(&PASSWORD) > 3 && found(&USERNAME) > 3, "each conversion has them");
         drop(shown);
     }
     turn.end_session();
     drop((state, states, turn));
     tokio::task::yield_now().await;
-    assert_eq!(found(), 0);
+    assert_eq!([&USERNAME, &PASSWORD].map(found), [0, 0]);
 }

@@ -17,6 +17,11 @@ use crate::{built_by, cargo, workspace};
 /// How far a count may be from the one that is noted, in hundredths of it.
 const TOLERANCE: u64 = 3;
 
+/// By how many instructions what we add to the SDK's may grow: as many, or a share of the SDK's count,
+/// by which large messages differ from one run to the next.
+const ADDED_TOLERANCE: u64 = 200;
+const ADDED_SHARE: u64 = 500;
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Note these counts from now on.
@@ -35,11 +40,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let program = built_by(&mut build, |executable| {
         executable.file_name().is_some_and(|it| it.to_string_lossy().starts_with("instructions-"))
     })?;
-    let noted = read_notes()?;
+    let mut noted = read_notes()?;
+    if let Some(case) = &arguments.case {
+        noted.retain(|name, _| name.contains(case));
+    }
     let counted = count(&program, arguments.case.as_deref())?;
     println!("{}", table(&counted, &noted));
     if arguments.write {
-        return write_notes(&noted.into_iter().chain(counted).collect());
+        let mut others = read_notes()?;
+        others.retain(|name, _| !noted.contains_key(name));
+        return write_notes(&others.into_iter().chain(counted).collect());
     }
     let changes = changes(&counted, &noted);
     ensure!(
@@ -101,7 +111,20 @@ fn changes(counted: &Counts, noted: &Counts) -> Vec<String> {
             format!("{name} takes {count} instructions, {change:+.1}% of {noted}.")
         })
     };
-    counted.iter().filter_map(change).collect()
+    let gone = noted.keys().filter(|name| !counted.contains_key(*name));
+    let gone = gone.map(|name| format!("{name} is noted, and is no case any more."));
+    let grown = counted.keys().filter_map(|name| growth(name, counted, noted));
+    counted.iter().filter_map(change).chain(grown).chain(gone).collect()
+}
+
+/// What 3% of the SDK's count would hide: that the library adds more to it than was noted.
+fn growth(name: &str, counted: &Counts, noted: &Counts) -> Option<String> {
+    let sdk = name.contains("/turn/").then(|| name.replace("/turn/", "/sdk/"))?;
+    let added = |counts: &Counts| Some(counts.get(name)?.saturating_sub(*counts.get(&sdk)?));
+    let (now, before) = (added(counted)?, added(noted)?);
+    let tolerance = ADDED_TOLERANCE.max(counted.get(&sdk)? / ADDED_SHARE);
+    (now > before + tolerance)
+        .then(|| format!("{name} adds {now} instructions to the SDK's, where {before} are noted."))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few digits are enough")]
@@ -150,7 +173,20 @@ mod tests {
                 "b takes 1031 instructions, +3.1% of 1000.",
                 "c takes 969 instructions, -3.1% of 1000.",
                 "e is not noted.",
+                "d is noted, and is no case any more.",
             ]
+        );
+    }
+
+    #[test]
+    fn what_is_added_to_the_sdks_must_not_grow() {
+        let noted = counts([("p/sdk/200 B", 32_500), ("p/turn/200 B", 33_900)]);
+        let same = counts([("p/sdk/200 B", 32_500), ("p/turn/200 B", 34_100)]);
+        assert!(changes(&same, &noted).is_empty());
+        let more = counts([("p/sdk/200 B", 32_500), ("p/turn/200 B", 34_101)]);
+        assert_eq!(
+            changes(&more, &noted),
+            ["p/turn/200 B adds 1601 instructions to the SDK's, where 1400 are noted."]
         );
     }
 

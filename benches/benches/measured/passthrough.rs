@@ -23,12 +23,16 @@ const SIZES: [(&str, usize, u64); 5] = [
 ];
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    SIZES.into_iter().flat_map(|(name, bytes, times)| {
-        [
-            Case::new(format!("passthrough/sdk/{name}"), times, move || through_sdk(bytes)),
-            Case::new(format!("passthrough/turn/{name}"), times, move || through_turn(bytes)),
-        ]
-    })
+    let sizes = SIZES.into_iter().map(|(name, bytes, times)| (name, message_of(bytes), times));
+    sizes.chain([("64 KiB, data first", data_first(64 << 10), 50)]).flat_map(
+        |(name, message, times)| {
+            let same = message.clone();
+            [
+                Case::new(format!("passthrough/sdk/{name}"), times, move || through_sdk(&message)),
+                Case::new(format!("passthrough/turn/{name}"), times, move || through_turn(&same)),
+            ]
+        },
+    )
 }
 
 /// A request of that length which the SDK answers with an error that repeats it.
@@ -37,11 +41,22 @@ pub(super) fn message_of(bytes: usize) -> String {
     message(&"x".repeat(bytes - message("").len()))
 }
 
-fn through_sdk(bytes: usize) -> impl FnMut(u64) {
+/// The same in an order that makes us parse it.
+fn data_first(bytes: usize) -> String {
+    let message = message_of(bytes);
+    let (others, data) = message.split_once(r#","data":"#).unwrap();
+    format!(
+        r#"{{"data":{},{}}}"#,
+        data.strip_suffix('}').unwrap(),
+        others.strip_prefix('{').unwrap()
+    )
+}
+
+fn through_sdk(message: &str) -> impl FnMut(u64) {
     let world = World::start();
     let (driver, handle) = WidgetDriver::new(settings());
     world.runtime.spawn(driver.run(world.room.clone(), PlainProvider));
-    let message = message_of(bytes);
+    let message = message.to_owned();
     let handle = Arc::new(handle);
     move |times| {
         let (handle, message) = (handle.clone(), message.clone());
@@ -54,12 +69,12 @@ fn through_sdk(bytes: usize) -> impl FnMut(u64) {
     }
 }
 
-fn through_turn(bytes: usize) -> impl FnMut(u64) {
+fn through_turn(message: &str) -> impl FnMut(u64) {
     let world = World::start();
     let turn = world.service(scripted().0).build();
     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
     world.runtime.spawn(driver.run(world.room.clone(), DenyTurnServers(PlainProvider)));
-    let message = message_of(bytes);
+    let message = message.to_owned();
     move |times| {
         let (handle, message) = (handle.clone(), message.clone());
         world.run_in_task(async move {

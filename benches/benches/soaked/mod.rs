@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-/// Longer than any of its actions is apart from the next.
+/// Longer than one jump of the clock, so that credentials are refreshed before they expire.
 const TTL: Duration = Duration::from_secs(1200);
 
 /// Fails as often as it answers.

@@ -85,7 +85,7 @@
 //! - **A hostile widget gets nowhere.** Only the client's provider grants anything, and everything
 //!   held for a widget has a limit.
 //! - **No secret is shown.** `Debug`, `Display` and logs hold neither password nor username nor
-//!   access token, and the memory that held them is wiped.
+//!   access token. The library's own copies of username and password are wiped.
 //! - **Nothing is left behind.** Whatever is dropped, in whatever order and on whatever thread: no
 //!   task and no `Client` outlives it, and no destructor panics. Only a request that was sent
 //!   already ends by itself, within seconds, since the SDK may be refreshing a token for it.

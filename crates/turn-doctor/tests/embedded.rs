@@ -80,14 +80,34 @@ fn json_is_what_its_schema_says() {
 
 #[test]
 fn secrets_are_shown_to_who_asks_for_them_only() {
-    let shown = run(&["--embedded", "--json", "--show-secrets"]);
+    let shown = doctor(&["--embedded", "--json", "--show-secrets"])
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
     let document: Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert!(!document["credentials"]["password"].as_str().unwrap().is_empty());
-    assert!(document["credentials"]["username"].as_str().unwrap().contains("@alice"));
+    let password = document["credentials"]["password"].as_str().unwrap();
+    let username = document["credentials"]["username"].as_str().unwrap();
+    assert!(!password.is_empty() && username.contains(":@alice"));
+    let log = text(&shown.stderr);
+    assert!(log.contains("TRACE"), "{log}");
+    assert!(!log.contains(password) && !log.contains(username), "{log}");
 
-    let log = doctor(&["--embedded"]).env("RUST_LOG", "trace").output().unwrap();
-    let said = text(&log.stdout) + &text(&log.stderr);
-    assert!(!said.contains(":@alice"), "the TURN username");
+    let unasked = text(&run(&["--embedded"]).stdout);
+    assert!(!unasked.contains(":@alice"), "the TURN username");
+}
+
+#[test]
+fn a_password_from_the_environment_is_in_no_log() {
+    let arguments = ["--uri", "turn:127.0.0.1:1?transport=tcp", "--username", "alice"];
+    let output = doctor(&arguments)
+        .env("TURN_DOCTOR_PASSWORD", "turn-s3cret")
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
+    let (said, log) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{said}{log}");
+    assert!(log.contains("TRACE"), "{log}");
+    assert!(!said.contains("turn-s3cret") && !log.contains("turn-s3cret"), "{said}{log}");
 }
 
 #[test]

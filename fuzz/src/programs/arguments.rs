@@ -7,7 +7,8 @@ use crate::secret::MARK;
 pub fn arguments(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let arguments: Vec<&str> = text.split('\n').collect();
-    // clap shows an argument without its control characters, and one without them may hold a secret.
+    // clap leaves control characters out of what it shows, which can put the two halves of a secret
+    // together.
     if arguments.iter().any(|argument| argument.contains(char::is_control)) {
         return;
     }

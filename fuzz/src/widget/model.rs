@@ -1,4 +1,5 @@
-//! What a widget is to be told by the rules W1 to W16, written down once more.
+//! What a widget is to be told by the rules W1 to W19, written down once more: with real messages, where
+//! the model beside the machine has events.
 
 use std::{
     collections::VecDeque,

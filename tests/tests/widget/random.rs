@@ -305,7 +305,7 @@ fn life(state: &TurnState) -> Option<Millis> {
 }
 
 #[test]
-fn w06_to_w19_random_sequences_through_the_driver() {
+fn a_widget_is_told_what_the_model_says_in_random_sequences() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (_homeserver, room) = runtime.block_on(async {
         let homeserver = Homeserver::start().await;
