@@ -67,6 +67,17 @@ async fn no_secret_is_in_a_log_at_trace() {
     }
 }
 
+/// Their `Debug` names a variant, and not the type.
+const ENUMS: [&str; 7] = [
+    "IceScheme",
+    "IceTransport",
+    "InvalidIceUri",
+    "SessionEvent",
+    "TurnState",
+    "TurnStateKind",
+    "UnavailableReason",
+];
+
 /// As text, by the trait that does it and the type's name.
 type Shown = BTreeMap<(&'static str, &'static str), String>;
 
@@ -79,7 +90,8 @@ async fn no_secret_is_in_the_debug_or_display_of_any_public_type() {
     shown.extend(widgets(&homeserver).await);
     shown.extend(settings());
     for ((of, name), text) in &shown {
-        assert!(!text.is_empty(), "{of} of {name}");
+        let says = if ENUMS.contains(name) || *of == "Display" { "" } else { name };
+        assert!(!text.is_empty() && text.contains(says), "{of} of {name}: {text}");
         for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
             assert!(!text.contains(secret), "{secret} in {of} of {name}: {text}");
         }
@@ -148,8 +160,8 @@ fn credentials() -> Shown {
         (("Display", "IceUri"), uri.to_string()),
         (("Debug", "IceScheme"), format!("{:?}", uri.scheme())),
         (("Debug", "IceTransport"), format!("{:?}", uri.transport())),
-        (("Debug", "IceServer"), format!("{:?}", available.ice_servers())),
-        (("Debug", "RtcIceServer"), format!("{:?}", fallback.to_ice_servers())),
+        (("Debug", "IceServer"), format!("{:?}", fallback.to_ice_servers())),
+        (("Debug", "RtcIceServer"), format!("{:?}", available.ice_servers())),
         (("Debug", "SecretUri"), format!("{gstreamer:?} {libdatachannel:?}")),
         (("Debug", "TurnEndpoint"), format!("{endpoints:?}")),
         (("Debug", "TurnState"), format!("{available:?} {fallback:?}")),

@@ -18,7 +18,7 @@ use clap::Args;
 
 use crate::{cargo, e2e::debian, run as run_command, workspace};
 
-/// The longest input. Longer ones find nothing more, and take longer.
+/// The longest input that is made up. What is longer in a corpus is cut; `cargo test` runs it whole.
 const MAX_BYTES: u32 = 1024;
 
 #[derive(Args)]

@@ -28,8 +28,12 @@ pub(super) fn cases() -> impl Iterator<Item = Case> {
         |(name, message, times)| {
             let same = message.clone();
             [
-                Case::new(format!("passthrough/sdk/{name}"), times, move || through_sdk(&message)),
-                Case::new(format!("passthrough/turn/{name}"), times, move || through_turn(&same)),
+                Case::new(format!("passthrough/sdk/{name}"), times, move || {
+                    through_sdk(message.clone())
+                }),
+                Case::new(format!("passthrough/turn/{name}"), times, move || {
+                    through_turn(same.clone())
+                }),
             ]
         },
     )
@@ -52,11 +56,10 @@ fn data_first(bytes: usize) -> String {
     )
 }
 
-fn through_sdk(message: &str) -> impl FnMut(u64) {
+fn through_sdk(message: String) -> impl FnMut(u64) {
     let world = World::start();
     let (driver, handle) = WidgetDriver::new(settings());
     world.runtime.spawn(driver.run(world.room.clone(), PlainProvider));
-    let message = message.to_owned();
     let handle = Arc::new(handle);
     move |times| {
         let (handle, message) = (handle.clone(), message.clone());
@@ -69,12 +72,11 @@ fn through_sdk(message: &str) -> impl FnMut(u64) {
     }
 }
 
-fn through_turn(message: &str) -> impl FnMut(u64) {
+fn through_turn(message: String) -> impl FnMut(u64) {
     let world = World::start();
     let turn = world.service(scripted().0).build();
     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
     world.runtime.spawn(driver.run(world.room.clone(), DenyTurnServers(PlainProvider)));
-    let message = message.to_owned();
     move |times| {
         let (handle, message) = (handle.clone(), message.clone());
         world.run_in_task(async move {
