@@ -145,6 +145,14 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_what_it_was_made_of() {
+        let server = TurnServer::new(vec!["turn:a".to_owned()], "u", "p");
+        let answer = Answer::new(server.clone(), Duration::from_secs(60)).unwrap();
+        assert_eq!(*answer.server(), server);
+        assert_eq!(answer.ttl(), Duration::from_secs(60));
+    }
+
+    #[test]
     fn f22_what_is_handed_on_is_canonical() {
         let uris = ["TURN:Host?transport=UDP", "stun:a", "Turns:[2001:DB8::1]:443?transport=Tcp"];
         assert_eq!(

@@ -107,3 +107,43 @@ fn opt_failure<S: Serializer>(
         .map(|why| Failure { reason: why.reason(), message: why.to_string() })
         .serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn it_is_serialized_in_milliseconds() {
+        let mut status = TurnStatus {
+            state: Some(TurnStateKind::Available),
+            valid_for: Some(Duration::from_secs(86_000)),
+            subscribers: 1,
+            requests: 3,
+            asked_at: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250)),
+            next_request_in: Some(Duration::from_secs(57_000)),
+            failures_in_a_row: 1,
+            last_failure: Some(UnavailableReason::Forbidden.into()),
+        };
+        let message = status.last_failure.as_ref().map(ToString::to_string);
+        assert_eq!(
+            serde_json::to_value(&status).unwrap(),
+            json!({
+                "state": "available",
+                "valid_for_ms": 86_000_000,
+                "subscribers": 1,
+                "requests": 3,
+                "asked_at_ms": 1_700_000_000_250_u64,
+                "next_request_in_ms": 57_000_000,
+                "failures_in_a_row": 1,
+                "last_failure": { "reason": "forbidden", "message": message },
+            })
+        );
+        (status.valid_for, status.asked_at, status.last_failure) = (None, None, None);
+        let nothing = serde_json::to_value(&status).unwrap();
+        for name in ["valid_for_ms", "asked_at_ms", "last_failure"] {
+            assert_eq!(nothing[name], json!(null), "{name}");
+        }
+    }
+}

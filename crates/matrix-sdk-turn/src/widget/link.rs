@@ -136,3 +136,31 @@ impl Drop for End {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_driver_has_to_know_of_a_change_a_new_wish_and_an_earlier_timeout() {
+        let [early, late] = [1, 2].map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let wishes = |credentials, state, timeout| Wishes { credentials, state, timeout };
+        for (before, after, is_concerned) in [
+            (wishes(false, false, None), wishes(false, false, None), false),
+            (wishes(false, false, None), wishes(true, false, None), true),
+            (wishes(true, false, None), wishes(false, false, None), true),
+            (wishes(true, false, None), wishes(true, true, None), true),
+            (wishes(true, true, None), wishes(true, true, None), false),
+            (wishes(true, true, None), wishes(true, false, None), false),
+            (wishes(true, false, None), wishes(true, false, Some(late)), true),
+            (wishes(true, false, Some(late)), wishes(true, false, Some(early)), true),
+            (wishes(true, false, Some(late)), wishes(true, false, Some(late)), false),
+            (wishes(true, false, Some(early)), wishes(true, false, Some(late)), false),
+            (wishes(true, false, Some(early)), wishes(true, false, None), false),
+        ] {
+            assert_eq!(after.concern_the_driver(&before), is_concerned);
+        }
+    }
+}
