@@ -251,6 +251,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_detail_is_what_was_said_beside_the_kind() {
+        assert_eq!(Unavailable::unreachable("refused").detail(), Some("refused"));
+        assert_eq!(Unavailable::new(UnavailableReason::Unreachable).detail(), None);
+    }
+
+    #[test]
     fn text_from_outside_is_cut() {
         let error = MatrixError::new(500, "M_UNKNOWN", &"é".repeat(1_000_000));
         assert_eq!(error.message.chars().count(), MAX_TEXT_CHARS + 1);
