@@ -127,6 +127,7 @@ fn errors() -> Shown {
     let why = Unavailable::from(UnavailableReason::LoggedOut).with_matrix_error(error.clone());
     let (source, _) = scripted();
     let nowhere = TurnServer::new(vec![format!("turn:{PASSWORD}@a")], USERNAME, PASSWORD);
+    let unusable = Answer::new(nowhere.clone(), Duration::ZERO).unwrap_err();
     let fallback = TurnService::builder(source).fallback(nowhere).unwrap_err();
     let policy = RefreshPolicy::builder().jitter(2.0).build().unwrap_err();
     Shown::from([
@@ -134,8 +135,8 @@ fn errors() -> Shown {
         (("Display", "InvalidIceUri"), invalid_uri.to_string()),
         (("Debug", "MatrixError"), format!("{error:?}")),
         (("Display", "MatrixError"), error.to_string()),
-        (("Debug", "Unavailable"), format!("{why:?} {:?}", answer().map(|_| ()))),
-        (("Display", "Unavailable"), why.to_string()),
+        (("Debug", "Unavailable"), format!("{why:?} {unusable:?}")),
+        (("Display", "Unavailable"), format!("{why} {unusable}")),
         (("Debug", "UnavailableReason"), format!("{:?}", why.reason())),
         (("Debug", "InvalidFallback"), format!("{fallback:?}")),
         (("Display", "InvalidFallback"), fallback.to_string()),

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 /// Why there are no TURN credentials right now.
 ///
-/// Its `Display` is one sentence that says what to do, fit for a log or a developer's eyes. It
-/// never holds a credential or an access token.
+/// Its `Display` is one sentence that says what to do, fit for a log or a developer's eyes. The
+/// library puts no credential and no access token into it; a homeserver's Matrix error is quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 pub struct Unavailable {
