@@ -122,7 +122,7 @@ fn answer() -> Result<Answer, Unavailable> {
 }
 
 fn errors() -> Shown {
-    let invalid_uri = server().left_out()[0].reason.clone();
+    let invalid_uri = server().left_out()[0].reason;
     let error = MatrixError::new(401, "M_UNKNOWN_TOKEN", "no such token");
     let why = Unavailable::from(UnavailableReason::LoggedOut).with_matrix_error(error.clone());
     let (source, _) = scripted();
