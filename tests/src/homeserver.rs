@@ -132,9 +132,15 @@ impl Homeserver {
 
     /// Ends the session, and tells the client so when it asks for something else.
     pub async fn end_session(&self) {
+        self.refuse_token_elsewhere(false).await;
+    }
+
+    /// Refuses the client's token when it asks for something else than TURN servers.
+    pub async fn refuse_token_elsewhere(&self, soft_logout: bool) {
+        let error = json!({ "soft_logout": soft_logout });
         Mock::given(method("GET"))
             .and(path("/_matrix/client/v3/account/whoami"))
-            .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", json!({})))
+            .respond_with(matrix_error(401, "M_UNKNOWN_TOKEN", error))
             .mount(&self.server)
             .await;
         assert!(self.client.whoami().await.is_err());

@@ -1,6 +1,6 @@
 //! Sessions that begin late, lose their access token, and end.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use matrix_sdk::{Client, ruma::events::room::message::OriginalSyncRoomMessageEvent};
 use matrix_sdk_turn::{
@@ -163,6 +163,28 @@ async fn a_session_that_the_homeserver_ends_wakes_its_subscribers_and_lets_go_of
     drop(client);
     gone(&alive).await;
     drop(turn);
+}
+
+/// Neither if the user may log in again, nor if the client can refresh its token.
+#[tokio::test]
+async fn a_token_refused_elsewhere_ends_the_session_only_if_no_other_can_follow() {
+    for (soft_logout, has_refresh_token, is_the_end) in
+        [(false, false, true), (true, false, false), (false, true, false), (true, true, false)]
+    {
+        let homeserver = if has_refresh_token {
+            Homeserver::start_and_let_the_app_refresh_tokens().await
+        } else {
+            Homeserver::start().await
+        };
+        let source = HomeserverSource::new(&homeserver.client);
+        let mut event = source.session_event();
+        assert!(futures::poll!(&mut event).is_pending());
+        homeserver.refuse_token_elsewhere(soft_logout).await;
+
+        let case = format!("soft_logout: {soft_logout}, refresh token: {has_refresh_token}");
+        let expected = if is_the_end { Poll::Ready(SessionEvent::Ended) } else { Poll::Pending };
+        assert_eq!(futures::poll!(&mut event), expected, "{case}");
+    }
 }
 
 #[tokio::test]
