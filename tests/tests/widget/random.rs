@@ -2,7 +2,7 @@
 //! the real driver and service, against the same model as the machine.
 
 #[allow(dead_code, reason = "not all of it can happen through the SDK's driver")]
-#[path = "../../../crates/matrix-sdk-turn/src/widget/machine/model.rs"]
+#[path = "../../../crates/matrix-sdk-turn/src/widget/machine/model/mod.rs"]
 mod model;
 
 use std::{collections::HashSet, future::pending};

@@ -1,62 +1,16 @@
 //! What MSC3846 and the rules W3 to W20 ask of the machine, once more and as plainly as can be: a
 //! model for tests to compare it with. It shares no code with the machine.
 
+mod questions;
+mod updates;
+mod words;
+
 use std::collections::VecDeque;
 
-/// A span of time, in milliseconds.
-pub(crate) type Millis = u64;
+pub(crate) use self::words::{Answer, Message, Millis, News, Request};
+use self::{updates::Updates, words::Negotiation};
 
-/// A request of the widget's: `watch_turn_servers` or `unwatch_turn_servers`, with a number for its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Request {
-    pub(crate) id: u8,
-    pub(crate) is_watch: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Answer {
-    Success,
-    NotNegotiated,
-    NotAllowed,
-    Unavailable,
-    TooMany,
-}
-
-/// What there is to use, as the service says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum News {
-    /// Credentials, by their name, and how long they hold if that is known.
-    Credentials(u8, Option<Millis>),
-    NoneForNow,
-    NoneForGood,
-}
-
-/// A message to the widget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Message {
-    Response(Request, Answer),
-    /// With the name of the credentials; `None` for an empty list.
-    Update(Option<u8>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Negotiation {
-    NotYet,
-    Asked,
-    Answered { turn: bool },
-    Decided { turn: bool, granted: bool },
-}
-
-/// What the widget was told last since it watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Told {
-    update: Option<u8>,
-    times: u8,
-    /// It did not acknowledge the first.
-    is_overdue: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Model {
     empty_when_unavailable: bool,
     negotiation: Negotiation,
@@ -68,27 +22,13 @@ pub(crate) struct Model {
     /// The requests to watch that wait for the first outcome, and for how long they still do.
     pending: (Vec<Request>, Millis),
     watches: bool,
-    told: Option<Told>,
-    /// For how long an acknowledgement is still waited for.
-    in_flight: Option<Millis>,
+    updates: Updates,
     responses: VecDeque<Message>,
 }
 
 impl Model {
     pub(crate) fn new(empty_when_unavailable: bool) -> Self {
-        Self {
-            empty_when_unavailable,
-            negotiation: Negotiation::NotYet,
-            has_new_page: false,
-            news: None,
-            wants_news: false,
-            is_subscribed: false,
-            pending: (Vec::new(), 0),
-            watches: false,
-            told: None,
-            in_flight: None,
-            responses: VecDeque::new(),
-        }
+        Self { empty_when_unavailable, ..Self::default() }
     }
 
     /// W3: the SDK asks which capabilities the widget requests.
@@ -137,7 +77,7 @@ impl Model {
             return;
         }
         if self.has_new_page {
-            (self.has_new_page, self.told, self.in_flight) = (false, None, None);
+            (self.has_new_page, self.updates) = (false, Updates::default());
         }
         if self.watches {
             return self.respond(request, Answer::Success);
@@ -161,7 +101,7 @@ impl Model {
     /// W11: the widget acknowledges the last update, or another.
     pub(crate) fn acknowledge(&mut self, is_the_last: bool) {
         if is_the_last {
-            self.in_flight = None;
+            self.updates.in_flight = None;
         }
     }
 
@@ -184,12 +124,7 @@ impl Model {
         if self.pending.1 == 0 {
             self.answer_pending(Answer::Success);
         }
-        if self.in_flight == Some(0) {
-            self.in_flight = None;
-            if let Some(told) = &mut self.told {
-                told.is_overdue = true;
-            }
-        }
+        self.updates.look_at_the_time();
         if self.is_subscribed && !self.wants_credentials() {
             self.forget_news();
         }
@@ -206,9 +141,7 @@ impl Model {
             (self.news, self.wants_news) = (None, true);
             return None;
         }
-        let is_second = self.told.is_some_and(|told| told.update == update && told.is_overdue);
-        self.told = Some(Told { update, times: 1 + u8::from(is_second), is_overdue: false });
-        self.in_flight = Some(10_000);
+        self.updates.send(update);
         Some(Message::Update(update))
     }
 
@@ -218,10 +151,7 @@ impl Model {
             _ if self.empty_when_unavailable => None,
             _ => return None,
         };
-        let is_news = self
-            .told
-            .is_none_or(|told| told.update != update || (told.is_overdue && told.times == 1));
-        (self.watches && self.in_flight.is_none() && is_news).then_some(update)
+        (self.watches && self.updates.is_due(update)).then_some(update)
     }
 
     /// W20: the handle or the driver is gone.
@@ -243,54 +173,9 @@ impl Model {
             Some(News::Credentials(_, valid_for)) => valid_for.as_mut(),
             _ => None,
         };
-        for left in [Some(&mut self.pending.1), self.in_flight.as_mut(), valid_for] {
+        for left in [Some(&mut self.pending.1), self.updates.in_flight.as_mut(), valid_for] {
             left.into_iter().for_each(|left| *left = left.saturating_sub(span));
         }
-    }
-
-    /// When the driver is to look again, if nothing happens before.
-    pub(crate) fn timeout(&self) -> Option<Millis> {
-        let pending = (!self.pending.0.is_empty()).then_some(self.pending.1);
-        pending.into_iter().chain(self.in_flight).min()
-    }
-
-    pub(crate) fn wants_credentials(&self) -> bool {
-        self.watches || !self.pending.0.is_empty()
-    }
-
-    /// W11: whether the service is to say what there is now.
-    pub(crate) fn wants_state(&self) -> bool {
-        self.wants_news
-    }
-
-    pub(crate) fn is_subscribed(&self) -> bool {
-        self.is_subscribed
-    }
-
-    pub(crate) fn has_message(&self) -> bool {
-        !self.responses.is_empty() || (self.due_update().is_some() && !self.has_expired())
-    }
-
-    /// Whether the provider is asked for a decision on TURN as well.
-    pub(crate) fn is_turn_requested(&self) -> bool {
-        self.negotiation == Negotiation::Answered { turn: true }
-    }
-
-    /// W5: what `notify_capabilities` says was requested, and approved. `None` if it is none of ours.
-    pub(crate) fn negotiated(&self) -> Option<(bool, bool)> {
-        match self.negotiation {
-            Negotiation::Decided { turn, granted } => Some((turn, granted)),
-            _ => None,
-        }
-    }
-
-    /// The requests whose responses the client has not received yet.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = Request> {
-        let responses = self.responses.iter().filter_map(|message| match message {
-            Message::Response(request, _) => Some(*request),
-            Message::Update(_) => None,
-        });
-        self.pending.0.iter().copied().chain(responses)
     }
 
     fn answer_if_known(&mut self) {
@@ -310,12 +195,14 @@ impl Model {
         for request in std::mem::take(&mut self.pending).0 {
             self.respond(request, answer);
         }
-        (self.watches, self.told) = (answer == Answer::Success, None);
+        self.watches = answer == Answer::Success;
+        self.updates.forget();
     }
 
     fn stop(&mut self) {
         self.answer_pending(Answer::Success);
-        (self.watches, self.told) = (false, None);
+        self.watches = false;
+        self.updates.forget();
     }
 
     fn respond(&mut self, request: Request, answer: Answer) {
