@@ -14,8 +14,8 @@ impl<'m> Fields<'m> {
         serde_json::from_slice(json).ok()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The last field of that name.

@@ -2,6 +2,7 @@
 //! file in `corpus` and `regressions`. A function takes one input, and panics if what it calls does
 //! not keep what it promises.
 
+mod errors;
 mod fields;
 mod homeserver;
 mod ice;
@@ -11,6 +12,7 @@ mod store;
 mod widget;
 
 pub use self::{
+    errors::errors,
     homeserver::homeserver,
     ice::ice,
     programs::{arguments, inputs},
@@ -22,8 +24,9 @@ pub use self::{
 pub type Target = fn(&[u8]);
 
 /// All of them, with the names of their directories.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("arguments", arguments),
+    ("errors", errors),
     ("homeserver", homeserver),
     ("ice", ice),
     ("inputs", inputs),

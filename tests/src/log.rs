@@ -9,6 +9,7 @@ use tracing::{
     Dispatch, Level,
     subscriber::{DefaultGuard, NoSubscriber},
 };
+use tracing_log::LogTracer;
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 /// Everything that was logged since [`Log::record`].
@@ -22,6 +23,9 @@ impl Log {
         // line first whether the line is wanted. Other tests' threads have none, and would say no.
         static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
         LazyLock::force(&ANOTHER);
+        // What the HTTP client's crates log without tracing.
+        static OF_LOG: LazyLock<()> = LazyLock::new(|| LogTracer::init().unwrap());
+        LazyLock::force(&OF_LOG);
 
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()

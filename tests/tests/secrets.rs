@@ -47,6 +47,10 @@ async fn no_secret_is_in_a_log_at_trace() {
 
     let text = log.text();
     assert!(text.contains("turn.example.org"), "our own events are there");
+    assert!(
+        text.contains("starting new connection"),
+        "those of reqwest, which has no tracing, too"
+    );
     for secret in [PASSWORD, USERNAME, ACCESS_TOKEN] {
         let line = text.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret}");

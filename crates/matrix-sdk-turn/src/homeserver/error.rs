@@ -55,7 +55,8 @@ fn classify_token_refresh(error: &RefreshTokenError) -> Unavailable {
     }
 }
 
-fn classify_response(error: &RumaError, has_refresh_token: bool) -> Unavailable {
+/// What an error response means, in a session that has a refresh token or not.
+pub(crate) fn classify_response(error: &RumaError, has_refresh_token: bool) -> Unavailable {
     let status = error.status_code.as_u16();
     let ErrorBody::Standard(body) = &error.body else {
         return classify_foreign_response(status);

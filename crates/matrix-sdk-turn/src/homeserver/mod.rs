@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 mod asking;
-mod error;
+pub(crate) mod error;
 mod request;
 mod session;
 mod sharing;

@@ -132,100 +132,37 @@ impl Widget {
     }
 
     fn let_happen(&mut self, event: Event) -> Result<(), String> {
-        use Disposition::{Consumed, PassOn};
-
         match event {
-            Event::WidgetWatches => {
-                let request = self.next_request(true);
-                self.model.watch(request);
-                self.widget_sends(&written(request), Consumed)
-            }
-            Event::WidgetUnwatches => {
-                let request = self.next_request(false);
-                self.model.unwatch(request);
-                self.widget_sends(&written(request), Consumed)
-            }
-            Event::WidgetAcknowledges => {
-                self.model.acknowledge(true);
-                let update = "town.robin.msc3846.1";
-                self.widget_sends(&response("update_turn_servers", update, "{}"), Consumed)
-            }
-            Event::WidgetAcknowledgesAnother => {
-                self.model.acknowledge(false);
-                let update = "town.robin.msc3846.0";
-                self.widget_sends(&response("update_turn_servers", update, "{}"), Consumed)
-            }
-            Event::PageLoads => {
-                self.model.page_loads();
-                self.widget_sends(&message("fromWidget", "w", "7", "content_loaded", ""), PassOn)
-            }
-            Event::WidgetRequests { turn } => {
-                self.model.widget_requests(turn);
-                let capabilities = if turn { r#"["x","m.turn_servers"]"# } else { r#"["x"]"# };
-                let capabilities = format!(r#"{{"capabilities":{capabilities}}}"#);
-                self.widget_sends(&response("capabilities", "sdk", &capabilities), PassOn)
-            }
-            Event::WidgetForges => {
-                let turn = r#"{"capabilities":["m.turn_servers"]}"#;
-                self.widget_sends(&response("capabilities", "another", turn), PassOn)
-            }
-            Event::AnotherWidgetSends => {
-                let does_matter = self.model.wants_credentials();
-                let action =
-                    if does_matter { "unwatch_turn_servers" } else { "watch_turn_servers" };
-                self.widget_sends(&message("fromWidget", "another", "1", action, ""), PassOn)
-            }
-            Event::SdkAsks => {
-                self.model.sdk_asks();
-                let request = message("toWidget", "w", "sdk", "capabilities", "");
-                self.sdk_sends(&request, &request)
-            }
-            Event::SdkTells => self.sdk_tells(),
+            Event::WidgetWatches => self.widget_asks(true)?,
+            Event::WidgetUnwatches => self.widget_asks(false)?,
+            Event::WidgetAcknowledges => self.widget_acknowledges(true)?,
+            Event::WidgetAcknowledgesAnother => self.widget_acknowledges(false)?,
+            Event::PageLoads => self.page_loads()?,
+            Event::WidgetRequests { turn } => self.widget_requests(turn)?,
+            Event::WidgetForges => self.widget_forges()?,
+            Event::AnotherWidgetSends => self.another_widget_sends()?,
+            Event::SdkAsks => self.sdk_asks()?,
+            Event::SdkTells => self.sdk_tells()?,
             Event::ProviderDecides { grants } => {
                 self.model.provider_decides(grants);
                 self.machine.on_decision(grants);
-                Ok(())
             }
             Event::ServiceSays(news) => {
                 self.model.learn(news);
                 self.machine.on_turn_state(now(), state(news));
-                Ok(())
             }
-            Event::ExpiryMoves => {
-                if self.model.extend(LIFE) {
-                    let Newest::Known(TurnState::Available(server)) = &mut self.machine.newest
-                    else {
-                        return Err("the credentials are forgotten".to_owned());
-                    };
-                    *server = credentials(1, Some(LIFE));
-                }
-                Ok(())
-            }
-            Event::DriverLooks => {
-                self.driver_looks();
-                Ok(())
-            }
-            Event::ClientReceives => self.client_receives(),
+            Event::ExpiryMoves => self.expiry_moves()?,
+            Event::DriverLooks => self.driver_looks(),
+            Event::ClientReceives => self.client_receives()?,
             Event::LinkCloses => {
                 self.is_closed = true;
                 self.model.close();
                 self.machine.close();
-                Ok(())
             }
-            Event::TimePasses => {
-                self.pass(STEP);
-                Ok(())
-            }
-            Event::TimeoutIsReached => {
-                let timeout = self.model.timeout().unwrap_or_default();
-                let mut just_before = self.clone();
-                just_before.pass(timeout - 1);
-                just_before.driver_looks();
-                just_before.compare()?;
-                self.pass(timeout);
-                Ok(())
-            }
+            Event::TimePasses => self.pass(STEP),
+            Event::TimeoutIsReached => self.reach_the_timeout()?,
         }
+        Ok(())
     }
 
     fn compare(&self) -> Result<(), String> {
@@ -247,6 +184,49 @@ impl Widget {
         Request { id: (0..=u8::MAX).find(is_free).unwrap(), is_watch }
     }
 
+    fn widget_asks(&mut self, is_watch: bool) -> Result<(), String> {
+        let request = self.next_request(is_watch);
+        if is_watch {
+            self.model.watch(request);
+        } else {
+            self.model.unwatch(request);
+        }
+        self.widget_sends(&written(request), Disposition::Consumed)
+    }
+
+    fn widget_acknowledges(&mut self, is_the_last: bool) -> Result<(), String> {
+        self.model.acknowledge(is_the_last);
+        let update = if is_the_last { "town.robin.msc3846.1" } else { "town.robin.msc3846.0" };
+        let acknowledgement = response("update_turn_servers", update, "{}");
+        self.widget_sends(&acknowledgement, Disposition::Consumed)
+    }
+
+    fn page_loads(&mut self) -> Result<(), String> {
+        self.model.page_loads();
+        let loaded = message("fromWidget", "w", "7", "content_loaded", "");
+        self.widget_sends(&loaded, Disposition::PassOn)
+    }
+
+    fn widget_requests(&mut self, turn: bool) -> Result<(), String> {
+        self.model.widget_requests(turn);
+        let capabilities = if turn { r#"["x","m.turn_servers"]"# } else { r#"["x"]"# };
+        let capabilities = format!(r#"{{"capabilities":{capabilities}}}"#);
+        self.widget_sends(&response("capabilities", "sdk", &capabilities), Disposition::PassOn)
+    }
+
+    fn widget_forges(&mut self) -> Result<(), String> {
+        let turn = r#"{"capabilities":["m.turn_servers"]}"#;
+        self.widget_sends(&response("capabilities", "another", turn), Disposition::PassOn)
+    }
+
+    /// What would matter if this widget sent it.
+    fn another_widget_sends(&mut self) -> Result<(), String> {
+        let watches = self.model.wants_credentials();
+        let action = if watches { "unwatch_turn_servers" } else { "watch_turn_servers" };
+        let foreign = message("fromWidget", "another", "1", action, "");
+        self.widget_sends(&foreign, Disposition::PassOn)
+    }
+
     fn widget_sends(&mut self, message: &str, expected: Disposition) -> Result<(), String> {
         same(message, self.machine.on_message_from_widget(now, message), expected)
     }
@@ -254,6 +234,12 @@ impl Widget {
     fn sdk_sends(&mut self, message: &str, expected: &str) -> Result<(), String> {
         let passed_on = self.machine.on_message_to_widget(message.to_owned());
         same(message, &*passed_on, expected)
+    }
+
+    fn sdk_asks(&mut self) -> Result<(), String> {
+        self.model.sdk_asks();
+        let request = message("toWidget", "w", "sdk", "capabilities", "");
+        self.sdk_sends(&request, &request)
     }
 
     fn sdk_tells(&mut self) -> Result<(), String> {
@@ -265,6 +251,16 @@ impl Widget {
         };
         let negotiated = self.model.negotiated().unwrap_or_default();
         self.sdk_sends(&notify((false, false)), &notify(negotiated))
+    }
+
+    fn expiry_moves(&mut self) -> Result<(), String> {
+        if self.model.extend(LIFE) {
+            let Newest::Known(TurnState::Available(server)) = &mut self.machine.newest else {
+                return Err("the credentials are forgotten".to_owned());
+            };
+            *server = credentials(1, Some(LIFE));
+        }
+        Ok(())
     }
 
     fn driver_looks(&mut self) {
@@ -287,6 +283,16 @@ impl Widget {
         // Its id, as that of the only one.
         self.pass(0);
         same("the message", received, expected)
+    }
+
+    fn reach_the_timeout(&mut self) -> Result<(), String> {
+        let timeout = self.model.timeout().unwrap_or_default();
+        let mut just_before = self.clone();
+        just_before.pass(timeout - 1);
+        just_before.driver_looks();
+        just_before.compare()?;
+        self.pass(timeout);
+        Ok(())
     }
 
     fn pass(&mut self, span: Millis) {
