@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use matrix_sdk::widget::WidgetDriver;
-use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability};
+use matrix_sdk::widget::{WidgetDriver, WidgetDriverHandle};
+use matrix_sdk_turn::{DenyTurnServers, TurnServerCapability, TurnWidgetDriverHandle};
 use serde_json::json;
 use tests::{
     source::scripted,
@@ -60,16 +60,7 @@ fn through_sdk(message: String) -> impl FnMut(u64) {
     let world = World::start();
     let (driver, handle) = WidgetDriver::new(settings());
     world.runtime.spawn(driver.run(world.room.clone(), PlainProvider));
-    let handle = Arc::new(handle);
-    move |times| {
-        let (handle, message) = (handle.clone(), message.clone());
-        world.run_in_task(async move {
-            for _ in 0..times {
-                handle.send(message.clone()).await;
-                handle.recv().await.unwrap();
-            }
-        });
-    }
+    there_and_back(world, handle, message)
 }
 
 fn through_turn(message: String) -> impl FnMut(u64) {
@@ -77,12 +68,35 @@ fn through_turn(message: String) -> impl FnMut(u64) {
     let turn = world.service(scripted().0).build();
     let (driver, handle) = TurnServerCapability::new(turn).widget_driver(settings());
     world.runtime.spawn(driver.run(world.room.clone(), DenyTurnServers(PlainProvider)));
+    there_and_back(world, handle, message)
+}
+
+/// What the SDK's handle and ours are measured by.
+trait Exchange: Send + Sync + 'static {
+    fn exchange(&self, message: String) -> impl Future<Output = Option<String>> + Send;
+}
+
+impl Exchange for WidgetDriverHandle {
+    async fn exchange(&self, message: String) -> Option<String> {
+        self.send(message).await;
+        self.recv().await
+    }
+}
+
+impl Exchange for TurnWidgetDriverHandle {
+    async fn exchange(&self, message: String) -> Option<String> {
+        self.send(message).await;
+        self.recv().await
+    }
+}
+
+fn there_and_back(world: World, handle: impl Exchange, message: String) -> impl FnMut(u64) {
+    let handle = Arc::new(handle);
     move |times| {
         let (handle, message) = (handle.clone(), message.clone());
         world.run_in_task(async move {
             for _ in 0..times {
-                handle.send(message.clone()).await;
-                handle.recv().await.unwrap();
+                handle.exchange(message.clone()).await.unwrap();
             }
         });
     }

@@ -1,7 +1,6 @@
 //! What keeps the credentials in a store: rule S14, the shell's part.
 
 use std::{
-    fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -169,12 +168,6 @@ impl Keeper {
         if let Err(error) = written {
             warn!(%error, "the store of TURN credentials is not up to date");
         }
-    }
-}
-
-impl fmt::Debug for Keeper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.store.get().fmt(f)
     }
 }
 

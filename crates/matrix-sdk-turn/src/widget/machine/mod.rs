@@ -369,6 +369,11 @@ mod tests {
     }
 
     #[test]
+    fn debug_says_which_widget_it_is_and_nothing_of_what_it_is_told() {
+        assert_eq!(format!("{:?}", watching()), r#"Machine { widget_id: "w", .. }"#);
+    }
+
+    #[test]
     fn w07_a_state_that_expired_on_the_way_is_no_outcome() {
         let mut machine = granted();
         from_widget(&mut machine, WATCH);
