@@ -477,26 +477,26 @@ const RESTARTED: [Event; 3] = [Event::Restart, Event::Subscribe, Event::TaskLook
 
 #[test]
 fn s01_to_s14_every_interleaving_from_the_start() {
-    let explored = explore(Account::new(), 10);
-    assert_eq!(explored, Explored { states: 392_586, depth: Depth::UpTo(10) });
+    let explored = explore(Account::new(), 11);
+    assert_eq!(explored, Explored { states: 1_208_084, depth: Depth::UpTo(11) });
 }
 
 #[test]
 fn s01_to_s14_every_interleaving_with_credentials() {
-    let explored = explore(Account::after(ANSWERED), 8);
-    assert_eq!(explored, Explored { states: 170_765, depth: Depth::UpTo(8) });
+    let explored = explore(Account::after(ANSWERED), 9);
+    assert_eq!(explored, Explored { states: 525_183, depth: Depth::UpTo(9) });
 }
 
 #[test]
 fn s03_to_s07_every_interleaving_in_an_outage() {
     let failing = ANSWERED.into_iter().chain([FAILING; 3].concat());
-    let explored = explore(Account::after(failing), 8);
-    assert_eq!(explored, Explored { states: 213_385, depth: Depth::UpTo(8) });
+    let explored = explore(Account::after(failing), 9);
+    assert_eq!(explored, Explored { states: 671_493, depth: Depth::UpTo(9) });
 }
 
 #[test]
 fn s14_every_interleaving_after_a_restart() {
     let restarted = ANSWERED.into_iter().chain(RESTARTED);
-    let explored = explore(Account::after(restarted), 8);
-    assert_eq!(explored, Explored { states: 401_872, depth: Depth::UpTo(8) });
+    let explored = explore(Account::after(restarted), 9);
+    assert_eq!(explored, Explored { states: 1_238_395, depth: Depth::UpTo(9) });
 }
