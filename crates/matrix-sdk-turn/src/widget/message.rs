@@ -351,6 +351,7 @@ mod tests {
             r#"{"data":["action","send_event"],"action":"watch_turn_servers"}"#,
             r#"{"x":1,"action":"watch_turn_servers"}"#,
             r#"{"widgetId":"\"action\":\"send_event","action":"watch_turn_servers"}"#,
+            r#"{"x\"action":"send_event","action":"watch_turn_servers"}"#,
             r#"{"widgetId":"{","action":"watch_turn_servers"}"#,
             r#"{"\u0061ction":"watch_turn_servers"}"#,
             r#"{"action":"watch_t\u0075rn_servers"}"#,
@@ -360,6 +361,8 @@ mod tests {
         }
         for foreign in [
             r#"{"action":"send_event","data":"watch_turn_servers"}"#,
+            r#"{"action":"watch_turn_servers_","data":{}}"#,
+            r#"{"action":"watch","data":{}}"#,
             r#"{"api":"fromWidget","action":"send_event","data":{"action":"watch_turn_servers"}}"#,
         ] {
             assert!(!may_be_ours(foreign), "{foreign}");
