@@ -10,6 +10,7 @@ use matrix_sdk_turn::{
     },
     fuzzing::interpret_error,
 };
+use serde_json::value::RawValue;
 
 use crate::fields::Fields;
 
@@ -55,12 +56,18 @@ fn check_matrix_error(response: &Response<&[u8]>, error: &MatrixError) {
     let body = Fields::read(response.body()).expect("a Matrix error is an object");
     let text = |name| body.text(name).flatten().expect("a Matrix error has it once");
     assert_eq!(error.status, response.status().as_u16());
-    assert_eq!(error.errcode, text("errcode"));
-    let message = text("error");
-    let kept = error.message.strip_suffix('…').filter(|_| error.message != message);
-    assert!(message.starts_with(kept.unwrap_or(&message)));
-    assert!(kept.is_none_or(|kept| kept.chars().count() == 512));
+    check_kept(&error.errcode, &text("errcode"));
+    check_kept(&error.message, &text("error"));
     assert!(error.response.to_string().len() <= 8 * 1024);
+}
+
+/// All of it, or the first 512 characters.
+fn check_kept(kept: &str, said: &str) {
+    if kept != said {
+        let beginning = kept.strip_suffix('…').expect("a cut is marked");
+        assert!(said.starts_with(beginning));
+        assert_eq!(beginning.chars().count(), 512);
+    }
 }
 
 /// S7: what a Matrix error means.
@@ -88,24 +95,38 @@ fn check_foreign(response: &Response<&[u8]>, why: &Unavailable) {
     let is_limit = response.status().as_u16() == 429;
     assert_eq!(why.reason(), if is_limit { RateLimited } else { Unreachable });
 
-    let Some(body) = Fields::read(response.body()) else { return };
-    let text = |name| body.text(name).flatten();
-    let has_message = text("error").is_some();
-    let errcode = text("errcode").filter(|_| has_message && body.len() == 2);
-    assert!(
-        !errcode.is_some_and(|errcode| matches!(
-            errcode.as_str(),
-            "M_FORBIDDEN"
-                | "M_LIMIT_EXCEEDED"
-                | "M_MISSING_TOKEN"
-                | "M_NOT_FOUND"
-                | "M_UNKNOWN"
-                | "M_UNKNOWN_TOKEN"
-                | "M_UNRECOGNIZED"
-                | "M_USER_DEACTIVATED"
-        )),
-        "a Matrix error was not recognized"
-    );
+    assert!(!is_plain(response.body()), "a Matrix error was not recognized");
+}
+
+/// Whether a body is a Matrix error of those that mean something, with nothing in it that somebody could
+/// stumble over.
+fn is_plain(body: &[u8]) -> bool {
+    const MEANT: [&str; 8] = [
+        "M_FORBIDDEN",
+        "M_LIMIT_EXCEEDED",
+        "M_MISSING_TOKEN",
+        "M_NOT_FOUND",
+        "M_UNKNOWN",
+        "M_UNKNOWN_TOKEN",
+        "M_UNRECOGNIZED",
+        "M_USER_DEACTIVATED",
+    ];
+    const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+    let Some(body) = Fields::read(body) else { return false };
+    let value = |name| body.get(name).flatten().map(RawValue::get);
+    let is_milliseconds =
+        |value: &str| value.parse().is_ok_and(|milliseconds: u64| milliseconds <= MAX_INTEGER);
+    let further = [
+        value("soft_logout").map(|value| matches!(value, "true" | "false")),
+        value("retry_after_ms").map(is_milliseconds),
+    ];
+    let further: Vec<_> = further.into_iter().flatten().collect();
+    let errcode = body.text("errcode").flatten();
+    errcode.is_some_and(|errcode| MEANT.contains(&errcode.as_str()))
+        && body.text("error").flatten().is_some()
+        && further.iter().all(|is_valid| *is_valid)
+        && body.len() == 2 + further.len()
 }
 
 /// One line, of a length that a log can take.
@@ -117,16 +138,21 @@ fn check_text(why: &Unavailable) {
 
 /// It is what the homeserver said: in seconds in the header, or else in milliseconds in the body.
 fn check_retry_after(response: &Response<&[u8]>, why: &Unavailable) {
-    let Some(retry_after) = why.retry_after() else { return };
-    assert_eq!(why.reason(), RateLimited);
-    let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let header =
+        response.headers().get(RETRY_AFTER).map(|value| value.to_str().unwrap_or_default());
     let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(seconds) = header.filter(is_number).and_then(|text| text.parse().ok()) {
-        assert_eq!(retry_after, Duration::from_secs(seconds));
-    } else if header.is_none() {
-        let body = Fields::read(response.body()).expect("a Matrix error is an object");
-        let said = body.last("retry_after_ms").expect("it comes from there").get();
-        let milliseconds = said.parse().expect("it is a number");
-        assert_eq!(retry_after, Duration::from_millis(milliseconds));
+    let seconds: Option<u64> = header.filter(is_number).and_then(|text| text.parse().ok());
+    let milliseconds = Fields::read(response.body())
+        .and_then(|body| body.last("retry_after_ms"))
+        .filter(|_| header.is_none())
+        .and_then(|value| value.get().parse().ok());
+    let said = seconds.map(Duration::from_secs).or(milliseconds.map(Duration::from_millis));
+
+    let is_limit = why.matrix_error().is_some_and(|error| error.errcode == "M_LIMIT_EXCEEDED");
+    let is_number_or_nothing = header.is_none() || seconds.is_some();
+    if !is_limit {
+        assert_eq!(why.retry_after(), None);
+    } else if is_number_or_nothing {
+        assert_eq!(why.retry_after(), said);
     }
 }

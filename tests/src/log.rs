@@ -21,11 +21,12 @@ impl Log {
     pub fn record() -> (Self, DefaultGuard) {
         // As long as there is only one subscriber, tracing asks that of whichever thread comes by a
         // line first whether the line is wanted. Other tests' threads have none, and would say no.
-        static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
-        LazyLock::force(&ANOTHER);
-        // What the HTTP client's crates log without tracing.
-        static OF_LOG: LazyLock<()> = LazyLock::new(|| LogTracer::init().unwrap());
-        LazyLock::force(&OF_LOG);
+        static SECOND_SUBSCRIBER: LazyLock<Dispatch> =
+            LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND_SUBSCRIBER);
+        // The HTTP client's crates log with the crate `log`, which knows one logger for the process.
+        static LOG_TRACER: LazyLock<()> = LazyLock::new(|| LogTracer::init().unwrap());
+        LazyLock::force(&LOG_TRACER);
 
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()

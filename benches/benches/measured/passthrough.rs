@@ -71,7 +71,7 @@ fn through_turn(message: String) -> impl FnMut(u64) {
     there_and_back(world, handle, message)
 }
 
-/// What the SDK's handle and ours are measured by.
+/// A handle, the SDK's or ours, that passes on a message and receives the answer.
 trait Exchange: Send + Sync + 'static {
     fn exchange(&self, message: String) -> impl Future<Output = Option<String>> + Send;
 }

@@ -165,7 +165,7 @@ async fn a_session_that_the_homeserver_ends_wakes_its_subscribers_and_lets_go_of
     drop(turn);
 }
 
-/// Neither if the user may log in again, nor if the client can refresh its token.
+/// It does not end if the user may log in again, or if the client can refresh its token.
 #[tokio::test]
 async fn a_token_refused_elsewhere_ends_the_session_only_if_no_other_can_follow() {
     for (soft_logout, has_refresh_token, is_the_end) in
