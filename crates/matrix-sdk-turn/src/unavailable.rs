@@ -77,7 +77,7 @@ impl UnavailableReason {
 pub struct MatrixError {
     /// The status code of the HTTP response.
     pub status: u16,
-    /// The `errcode`, for instance `M_FORBIDDEN`.
+    /// The `errcode`, for instance `M_FORBIDDEN`; by its stable name, if ruma knows it by another.
     pub errcode: String,
     /// The `error`: a message for people, in the homeserver's words.
     pub message: String,
