@@ -15,15 +15,21 @@ pub(crate) struct Model {
     empty_when_unavailable: bool,
     negotiation: Negotiation,
     has_new_page: bool,
-    news: Option<News>,
-    /// What was known has expired.
-    wants_news: bool,
-    is_subscribed: bool,
+    service: Service,
     /// The requests to watch that wait for the first outcome, and for how long they still do.
     pending: (Vec<Request>, Millis),
     watches: bool,
     updates: Updates,
     responses: VecDeque<Message>,
+}
+
+/// What the driver knows of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Service {
+    news: Option<News>,
+    /// What was known has expired.
+    wants_news: bool,
+    is_subscribed: bool,
 }
 
 impl Model {
@@ -107,14 +113,14 @@ impl Model {
 
     /// W7: the service says what there is to use.
     pub(crate) fn learn(&mut self, news: News) {
-        (self.news, self.wants_news) = (Some(news), false);
+        (self.service.news, self.service.wants_news) = (Some(news), false);
         self.answer_if_known();
     }
 
     /// S12: the credentials hold longer than was said. Returns whether there are any whose life is
     /// known.
     pub(crate) fn extend(&mut self, valid_for: Millis) -> bool {
-        let Some(News::Credentials(_, Some(left))) = &mut self.news else { return false };
+        let Some(News::Credentials(_, Some(left))) = &mut self.service.news else { return false };
         *left = valid_for;
         true
     }
@@ -125,10 +131,10 @@ impl Model {
             self.answer_pending(Answer::Success);
         }
         self.updates.look_at_the_time();
-        if self.is_subscribed && !self.wants_credentials() {
+        if self.service.is_subscribed && !self.wants_credentials() {
             self.forget_news();
         }
-        self.is_subscribed = self.wants_credentials();
+        self.service.is_subscribed = self.wants_credentials();
     }
 
     /// W8, W11, W13: what the widget receives next. Responses come first.
@@ -138,7 +144,7 @@ impl Model {
         }
         let update = self.due_update()?;
         if self.has_expired() {
-            (self.news, self.wants_news) = (None, true);
+            (self.service.news, self.service.wants_news) = (None, true);
             return None;
         }
         self.updates.send(update);
@@ -146,7 +152,7 @@ impl Model {
     }
 
     fn due_update(&self) -> Option<Option<u8>> {
-        let update = match self.news? {
+        let update = match self.service.news? {
             News::Credentials(name, _) => Some(name),
             _ if self.empty_when_unavailable => None,
             _ => return None,
@@ -161,15 +167,15 @@ impl Model {
     }
 
     fn forget_news(&mut self) {
-        (self.news, self.wants_news) = (None, false);
+        (self.service.news, self.service.wants_news) = (None, false);
     }
 
     fn has_expired(&self) -> bool {
-        matches!(self.news, Some(News::Credentials(_, Some(0))))
+        matches!(self.service.news, Some(News::Credentials(_, Some(0))))
     }
 
     pub(crate) fn time_passes(&mut self, span: Millis) {
-        let valid_for = match &mut self.news {
+        let valid_for = match &mut self.service.news {
             Some(News::Credentials(_, valid_for)) => valid_for.as_mut(),
             _ => None,
         };
@@ -179,7 +185,7 @@ impl Model {
     }
 
     fn answer_if_known(&mut self) {
-        match self.news {
+        match self.service.news {
             // That is no outcome.
             None | Some(News::Credentials(_, Some(0))) => {}
             Some(News::NoneForGood) => self.answer_pending(Answer::Unavailable),

@@ -15,11 +15,11 @@ impl Model {
 
     /// W11: whether the service is to say what there is now.
     pub(crate) fn wants_state(&self) -> bool {
-        self.wants_news
+        self.service.wants_news
     }
 
     pub(crate) fn is_subscribed(&self) -> bool {
-        self.is_subscribed
+        self.service.is_subscribed
     }
 
     pub(crate) fn has_message(&self) -> bool {
