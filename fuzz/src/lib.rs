@@ -4,6 +4,7 @@
 
 mod errors;
 mod fields;
+mod heap;
 mod homeserver;
 mod ice;
 mod programs;

@@ -15,7 +15,13 @@ use self::{
     model::Model,
     script::Event,
 };
-use crate::fields::Fields;
+use crate::{fields::Fields, heap};
+
+/// How much longer a response is than its request, in bytes.
+const MOST_RESPONSE: usize = 256;
+
+/// How much memory a widget takes besides its requests, and the model of it as well: in bytes.
+const MOST_BESIDES: usize = 8 * 1024;
 
 /// An input is what happens to a widget, an event a line: see `script.rs`. In the first line, `e` is for
 /// a client that sends empty updates.
@@ -46,6 +52,8 @@ fn response(action: &str, id: &str, response: &str) -> String {
 
 /// The machine and the model, and what the driver remembers.
 struct Run {
+    /// How much memory was in use before, in bytes.
+    heap_before: usize,
     machine: Machine,
     model: Model,
     now: Timestamp,
@@ -55,6 +63,7 @@ struct Run {
 impl Run {
     fn new(sends_empty: bool) -> Self {
         Self {
+            heap_before: heap::in_use(),
             machine: Machine::new(WIDGET_ID, sends_empty),
             model: Model::new(sends_empty),
             now: Timestamp::now(),
@@ -100,6 +109,15 @@ impl Run {
         }
         assert_eq!(self.machine.wants_credentials(), self.model.wants_credentials());
         assert!(!self.machine.wants_state() || self.model.has_expired(self.now));
+        self.check_memory();
+    }
+
+    /// W19: what is held are the requests that are not answered yet, which the model holds as well.
+    fn check_memory(&self) {
+        let in_use = heap::in_use() - self.heap_before;
+        let requests = self.model.held().map(|request| 2 * request.len() + MOST_RESPONSE);
+        let most = requests.sum::<usize>() + MOST_BESIDES;
+        assert!(in_use <= most, "{in_use} bytes are in use, and {most} may be");
     }
 
     /// As the handle does it: what is not looked at must not be ours.

@@ -254,6 +254,16 @@ impl Model {
         }
     }
 
+    /// The requests of the widget's that are not answered yet, or whose responses are not received.
+    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
+        let pending = match &self.watch {
+            Watch::Pending(requests, _) => &**requests,
+            Watch::No | Watch::Yes(_) => &[],
+        };
+        let responses = self.responses.iter().map(|response| &response.request);
+        pending.iter().chain(responses).map(String::as_str)
+    }
+
     /// How many messages a client can receive at once, at the very most.
     pub(super) const MOST_HELD: usize = MAX_QUEUED + MAX_PENDING + 1;
 

@@ -121,10 +121,10 @@ impl Pair {
 
         let mut model = Model::new(empty);
         // That its page has loaded is how the negotiation began.
-        model.page_loads();
-        model.sdk_asks();
-        model.widget_requests(true);
-        model.provider_decides(grants);
+        model.on(model::Event::PageLoads);
+        model.on(model::Event::SdkAsks);
+        model.on(model::Event::WidgetRequests { turn: true });
+        model.on(model::Event::ProviderDecides { grants });
         Self {
             widget,
             model,
@@ -140,20 +140,12 @@ impl Pair {
 
     async fn on(&mut self, (event, is_hasty): Step) -> Result<(), TestCaseError> {
         match event {
-            Event::Watches => {
-                let request = self.next_request(true);
-                self.widget.send(written(request)).await;
-                self.model.watch(request);
-            }
-            Event::Unwatches => {
-                let request = self.next_request(false);
-                self.widget.send(written(request)).await;
-                self.model.unwatch(request);
-            }
+            Event::Watches => self.asks(true).await,
+            Event::Unwatches => self.asks(false).await,
             Event::Acknowledges => {
                 if let Some(update) = self.update_in_flight.take() {
                     self.widget.respond(update, json!({})).await;
-                    self.model.acknowledge(true);
+                    self.model.on(model::Event::Acknowledges);
                 }
             }
             Event::AcknowledgesAnother => {
@@ -165,11 +157,10 @@ impl Pair {
                     "data": {},
                 });
                 self.widget.respond(update, json!({})).await;
-                self.model.acknowledge(false);
             }
             Event::PageLoads => {
                 self.widget.request("content_loaded").await;
-                self.model.page_loads();
+                self.model.on(model::Event::PageLoads);
             }
             Event::ClientReceives => self.client_receives().await?,
             Event::Homeserver(says) => {
@@ -192,8 +183,10 @@ impl Pair {
         }
         if !is_hasty || matches!(event, Event::Homeserver(_)) {
             self.settle().await;
+            // The driver, and the one that tells the model what the driver is told.
+            let subscribers = if self.model.wants_credentials() { 2 } else { 0 };
+            prop_assert_eq!(self.turn.status().subscribers, subscribers);
         }
-        prop_assert_eq!(self.model.is_subscribed(), self.states.is_some());
         Ok(())
     }
 
@@ -208,10 +201,13 @@ impl Pair {
                 yield_now().await;
             }
             self.learn();
-            self.model.driver_looks();
-            match (self.model.is_subscribed(), &self.states) {
+            self.model.on(model::Event::DriverLooks);
+            match (self.model.wants_credentials(), &self.states) {
                 (true, None) => self.states = Some(self.turn.subscribe()),
-                (false, Some(_)) => (self.states, self.newest) = (None, None),
+                (false, Some(_)) => {
+                    (self.states, self.newest) = (None, None);
+                    self.model.on(model::Event::Unsubscribed);
+                }
                 _ => {}
             }
         }
@@ -221,13 +217,13 @@ impl Pair {
     fn learn(&mut self) {
         let Some(states) = &mut self.states else { return };
         while let Some(Some(state)) = states.next().now_or_never() {
-            self.model.learn(news(&state));
+            self.model.on(model::Event::ServiceSays(news(&state)));
             self.newest = Some(state);
         }
         if self.model.wants_state()
             && let Some(state) = self.turn.state()
         {
-            self.model.learn(news(&state));
+            self.model.on(model::Event::ServiceSays(news(&state)));
         }
         if let Some(left) = self.newest.as_ref().and_then(life) {
             self.model.extend(left);
@@ -266,9 +262,12 @@ impl Pair {
         }
     }
 
-    fn next_request(&mut self, is_watch: bool) -> Request {
+    /// The widget asks to watch, or to watch no longer.
+    async fn asks(&mut self, is_watch: bool) {
         self.requests += 1;
-        Request { id: self.requests, is_watch }
+        let request = Request { id: self.requests, is_watch };
+        self.widget.send(written(request)).await;
+        self.model.on(model::Event::Sends(request));
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Rng, Saved, Schedule, Useless,
-    model::{self, Answer, Draw, MINUTE, Model, Nanos, Published, SECOND, Why},
+    model::{self, Answer, Event::*, MINUTE, Model, Nanos, Published, SECOND, Why},
 };
 use crate::{
     clock::aging::{Passed, now},
@@ -26,14 +26,8 @@ const HOUR: Nanos = 60 * MINUTE;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Subscribe,
-    /// The last subscriber leaves.
-    Unsubscribe,
-    Refresh,
-    Reject,
-    SessionIsRenewed,
-    SessionEnds,
-    Answered(Answer, Luck),
+    /// The schedule is told that something happened.
+    Told(model::Event, Luck),
     /// The task publishes and asks, if it is time to.
     TaskLooks(Luck),
     /// The process ends, and another begins.
@@ -124,16 +118,17 @@ impl System for Account {
     fn events(&self) -> Vec<Event> {
         use Event::*;
 
-        let (model, mut events) = (&self.model, vec![Subscribe, TimePasses(SECOND), Sleep]);
-        events.extend([WallClockIsSetBack, Refresh, SessionIsRenewed]);
+        let (model, mut events) = (&self.model, vec![TimePasses(SECOND), Sleep]);
+        events.push(WallClockIsSetBack);
+        events.extend([Subscribe, Refresh, SessionIsRenewed].map(without_luck));
         if !model.has_ended() {
-            events.push(SessionEnds);
+            events.push(without_luck(SessionEnds));
         }
         if model.is_subscribed() {
-            events.push(Unsubscribe);
+            events.push(without_luck(Unsubscribe));
         }
         if model.held().is_some() {
-            events.push(Reject);
+            events.push(without_luck(Reject));
         }
         let draws = model.valid_for() == Some(0);
         events.extend(Luck::BOTH.into_iter().take(1 + usize::from(draws)).map(TaskLooks));
@@ -175,14 +170,19 @@ fn answers() -> impl Iterator<Item = Event> {
     ];
     let without = [Why::Forbidden, Why::NotLoggedIn, Why::LoggedOut].map(None);
     let luck =
-        with_luck.into_iter().flat_map(|it| Luck::BOTH.map(|luck| Event::Answered(it, luck)));
-    luck.chain(without.map(|it| Event::Answered(it, Luck::Least)))
+        with_luck.into_iter().flat_map(|it| Luck::BOTH.map(|luck| Event::Told(Answered(it), luck)));
+    luck.chain(without.map(|it| without_luck(Answered(it))))
+}
+
+/// Nothing is drawn, or only if credentials have expired.
+fn without_luck(event: model::Event) -> Event {
+    Event::Told(event, Luck::Least)
 }
 
 impl Account {
     fn new() -> Self {
         let schedule = Schedule::new(RefreshPolicy::default(), Luck::Least.rng());
-        Self { schedule, model: Model::new(), store: None }
+        Self { schedule, model: Model::default(), store: None }
     }
 
     fn after(events: impl IntoIterator<Item = Event>) -> Self {
@@ -194,47 +194,14 @@ impl Account {
     }
 
     fn let_happen(&mut self, event: Event) -> Result<(), String> {
-        let Self { schedule, model, store } = self;
         let luck = match event {
-            Event::Answered(_, luck) | Event::TaskLooks(luck) => luck,
+            Event::Told(_, luck) | Event::TaskLooks(luck) => luck,
             _ => Luck::Least,
         };
-        schedule.rng = luck.rng();
+        self.schedule.rng = luck.rng();
         match event {
-            Event::Subscribe => {
-                let draw = model.subscribe(luck.share());
-                schedule.subscribe(now());
-                self.was_drawn(draw)?;
-            }
-            Event::Unsubscribe => {
-                model.unsubscribe();
-                schedule.unsubscribe();
-                return Ok(());
-            }
-            Event::Refresh => {
-                model.refresh();
-                schedule.refresh(now());
-            }
-            Event::Reject => {
-                let server = model.held().map(credentials);
-                model.reject();
-                schedule.report_rejected(now(), &credentials(9));
-                schedule.report_rejected(now(), &server.unwrap());
-            }
-            Event::SessionIsRenewed => {
-                model.session_is_renewed();
-                schedule.session_renewed(now());
-            }
-            Event::SessionEnds => {
-                model.session_ends();
-                schedule.end_session(UnavailableReason::LoggedOut.into());
-            }
-            Event::Answered(answer, _) => {
-                let draw = model.answered(answer, luck.share());
-                schedule.answered(now(), written(answer));
-                *store = None;
-                self.was_drawn(draw)?;
-            }
+            Event::Told(Unsubscribe, _) => return self.tell(Unsubscribe, luck),
+            Event::Told(event, _) => self.tell(event, luck)?,
             Event::TaskLooks(_) => {
                 self.compare_news(luck)?;
                 let (sends, expected) =
@@ -242,7 +209,7 @@ impl Account {
                 return same("is a request sent", sends, expected);
             }
             Event::Restart => {
-                *self = Self { store: schedule.saved(), ..Self::new() };
+                *self = Self { store: self.schedule.saved(), ..Self::new() };
                 return Ok(());
             }
             Event::Restored => self.restore()?,
@@ -262,6 +229,28 @@ impl Account {
         }
         // Whoever tells the schedule something publishes what follows from it.
         self.compare_news(luck)
+    }
+
+    fn tell(&mut self, event: model::Event, luck: Luck) -> Result<(), String> {
+        let Self { schedule, model, store } = self;
+        let held = model.held().map(credentials);
+        model.on(event, luck.share());
+        match event {
+            Subscribe => schedule.subscribe(now()),
+            Unsubscribe => schedule.unsubscribe(),
+            Refresh => schedule.refresh(now()),
+            Reject => {
+                schedule.report_rejected(now(), &credentials(9));
+                schedule.report_rejected(now(), &held.unwrap());
+            }
+            SessionIsRenewed => schedule.session_renewed(now()),
+            SessionEnds => schedule.end_session(UnavailableReason::LoggedOut.into()),
+            Answered(answer) => {
+                schedule.answered(now(), written(answer));
+                *store = None;
+            }
+        }
+        self.compare_draw()
     }
 
     fn restore(&mut self) -> Result<(), String> {
@@ -292,26 +281,26 @@ impl Account {
         Ok(())
     }
 
-    fn was_drawn(&mut self, draw: Option<Draw>) -> Result<(), String> {
-        let (Some(draw), Some(due)) = (draw, self.schedule.requests.due()) else { return Ok(()) };
-        let due = nanos(due);
+    fn compare_draw(&mut self) -> Result<(), String> {
+        let Some(draw) = self.model.draw() else { return Ok(()) };
+        let due = nanos(self.schedule.requests.due().unwrap_or_default());
         let edge = (draw.width as f64 * EDGE) as Nanos + 10_000;
         let expected = draw.due();
         if (due - expected).abs() > edge {
             return Err(format!("{due} was drawn, which is not near {expected}: {draw:?}"));
         }
-        self.model.was_drawn(draw, due);
+        self.model.was_drawn(due);
         Ok(())
     }
 
     fn compare_news(&mut self, luck: Luck) -> Result<(), String> {
-        let (expected, draw) = self.model.news(luck.share());
+        let expected = self.model.news(luck.share());
         let update = self.schedule.take_update(now());
-        self.was_drawn(draw)?;
+        self.compare_draw()?;
         if let Some(TurnState::Available(server)) = &update {
             same("have they expired", server.is_expired(now()), false)?;
         }
-        same("the news", update.as_ref().map(published), expected.map(without_life))
+        same("the news", update.as_ref().map(published), expected)
     }
 
     fn compare(&self) -> Result<(), String> {
@@ -334,7 +323,7 @@ impl Account {
         same("the failure", schedule.last_failure().map(why), model.last_failure())?;
         same("failures in a row", schedule.failures_in_a_row(), model.failures_in_a_row())?;
         let told = schedule.published().map(published);
-        same("what is published", told, model.published().map(without_life))?;
+        same("what is published", told, model.published())?;
         same("waiting", schedule.is_waiting_for_outcome(), model.is_answer_awaited())?;
         same("what is saved", schedule.saved().map(saved), model.saved())
     }
@@ -422,19 +411,12 @@ fn why(unavailable: &Unavailable) -> Why {
     }
 }
 
-fn published(state: &TurnState) -> Result<u8, Why> {
+fn published(state: &TurnState) -> Published {
     match state {
-        TurnState::Available(server) => Ok(name(server)),
+        TurnState::Available(server) => Published::Credentials(name(server)),
         TurnState::Fallback { why: unavailable, .. } | TurnState::Unavailable(unavailable) => {
-            Err(why(unavailable))
+            Published::None(why(unavailable))
         }
-    }
-}
-
-fn without_life(published: Published) -> Result<u8, Why> {
-    match published {
-        Published::Credentials { name, .. } => Ok(name),
-        Published::None(why) => Err(why),
     }
 }
 
@@ -461,19 +443,20 @@ fn nanos(span: Duration) -> Nanos {
 
 /// Credentials for a minute, which are to be refreshed as late as possible.
 const ANSWERED: [Event; 3] = [
-    Event::Subscribe,
+    Event::Told(Subscribe, Luck::Least),
     Event::TaskLooks(Luck::Least),
-    Event::Answered(Answer::Credentials(1, MINUTE), Luck::Most),
+    Event::Told(Answered(Answer::Credentials(1, MINUTE)), Luck::Most),
 ];
 
 /// They are refreshed in vain.
 const FAILING: [Event; 3] = [
     Event::WakeupIsReached,
     Event::TaskLooks(Luck::Least),
-    Event::Answered(Answer::None(Why::Unreachable), Luck::Most),
+    Event::Told(Answered(Answer::None(Why::Unreachable)), Luck::Most),
 ];
 
-const RESTARTED: [Event; 3] = [Event::Restart, Event::Subscribe, Event::TaskLooks(Luck::Least)];
+const RESTARTED: [Event; 3] =
+    [Event::Restart, Event::Told(Subscribe, Luck::Least), Event::TaskLooks(Luck::Least)];
 
 #[test]
 fn s01_to_s14_every_interleaving_from_the_start() {

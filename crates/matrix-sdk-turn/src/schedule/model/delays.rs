@@ -38,13 +38,15 @@ impl Failing {
     }
 }
 
-impl Delays {
-    pub(super) fn new() -> Self {
+impl Default for Delays {
+    fn default() -> Self {
         Self { failing: Failing::default(), is_first: true, unknown_ttl_delay: 10 * SECOND }
     }
+}
 
+impl Delays {
     /// S3, S13.
-    pub(super) fn draw_refresh(&mut self, sent: Moment, ttl: Nanos, luck: Luck) -> Draw {
+    pub(super) fn refresh(&mut self, sent: Moment, ttl: Nanos, luck: Luck) -> Draw {
         let failing = std::mem::take(&mut self.failing);
         if ttl == 0 {
             let delay = self.unknown_ttl_delay;
@@ -67,8 +69,8 @@ impl Delays {
         Draw { from: sent, span, width: latest - earliest }
     }
 
-    /// S4, S5, S7.
-    pub(super) fn draw_retry(
+    /// S4, S5, S7: after an answer that took that long.
+    pub(super) fn retry(
         &self,
         why: Why,
         waited: Nanos,
@@ -77,21 +79,20 @@ impl Delays {
     ) -> (Next, Option<Draw>) {
         let highest = if holds { MINUTE } else { 10 * SECOND };
         let ceiling = (SECOND << self.failing.transient.saturating_sub(1).min(6)).min(highest);
-        match why {
+        let (next, draw) = match why {
             Why::Unreachable | Why::Expired => {
                 let span = (drawn(luck, 0, ceiling) - waited).max(drawn(luck, 0, SECOND));
-                (Next::At(Moment::NOW), Some(Draw { from: Moment::NOW, span, width: ceiling }))
+                (Next::default(), Draw { from: Moment::NOW, span, width: ceiling })
             }
             Why::RateLimited { retry_after } => {
                 let asked = retry_after.unwrap_or(MINUTE).min(60 * MINUTE);
-                (Next::RetryAfter(0), Some(Draw::from_now(luck, asked, asked + ceiling)))
+                (Next::RetryAfter(0), Draw::from_now(luck, asked, asked + ceiling))
             }
-            Why::NotConfigured => {
-                (Next::At(Moment::NOW), Some(Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE)))
-            }
-            Why::Forbidden => (Next::ForSubscriber(Moment::NOW.plus(5 * MINUTE)), None),
-            Why::NotLoggedIn => (Next::ForSubscriber(Moment::NOW), None),
-            Why::LoggedOut => (Next::Never, None),
-        }
+            Why::NotConfigured => (Next::default(), Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE)),
+            Why::Forbidden => return (Next::ForSubscriber(Moment::after(5 * MINUTE)), None),
+            Why::NotLoggedIn => return (Next::ForSubscriber(Moment::NOW), None),
+            Why::LoggedOut => return (Next::Never, None),
+        };
+        (next, Some(draw))
     }
 }

@@ -1,16 +1,16 @@
 //! What is held, and what subscribers are told of it: S6, S7, S10, S12 and S14.
 
-use super::words::{MINUTE, Moment, Nanos, Published, Saved};
+use super::words::{MINUTE, Moment, Nanos, Published, Saved, Why};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Held {
     pub(super) name: u8,
-    asked: Moment,
+    pub(super) asked: Moment,
     ttl: Nanos,
-    expires: Option<Moment>,
+    pub(super) expires: Option<Moment>,
     /// How long after `asked` they are to be refreshed.
     pub(super) refresh: Nanos,
-    pub(super) is_rejected: bool,
+    is_rejected: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +24,27 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// S12: the same again hold longer, and stay rejected.
+    pub(super) fn hold(&mut self, name: u8, asked: Moment, ttl: Nanos) {
+        let same = self.held.take().filter(|held| held.name == name);
+        if same.is_none() {
+            self.offer(Published::Credentials(name));
+        }
+        let is_rejected = same.is_some_and(|held| held.is_rejected);
+        let expires = (ttl > 0).then(|| asked.plus(ttl));
+        self.held = Some(Held { name, asked, ttl, expires, refresh: 0, is_rejected });
+    }
+
+    /// S10. Returns whether there is something to reject.
+    pub(super) fn reject(&mut self) -> bool {
+        self.held.as_mut().map(|held| held.is_rejected = true).is_some()
+    }
+
+    pub(super) fn withdraw(&mut self, why: Why) {
+        self.held = None;
+        self.offer(Published::None(why));
+    }
+
     /// S12: the same again is no news, except to who waits for an answer.
     pub(super) fn offer(&mut self, state: Published) {
         let is_news = self.is_awaited || self.told != Some(state);
@@ -36,28 +57,9 @@ impl Known {
         news
     }
 
-    /// S12: the same again hold longer, and stay rejected.
-    pub(super) fn hold(&mut self, name: u8, asked: Moment, ttl: Nanos) {
-        let is_same = self.held.as_ref().filter(|held| held.name == name);
-        let is_rejected = is_same.is_some_and(|held| held.is_rejected);
-        if is_same.is_none() {
-            self.drop_held();
-            self.offer(Published::Credentials { name, still_hold: true });
-        }
-        let expires = (ttl > 0).then(|| asked.plus(ttl));
-        self.held = Some(Held { name, asked, ttl, expires, refresh: 0, is_rejected });
-    }
-
-    pub(super) fn drop_held(&mut self) {
-        self.held = None;
-        if let Some(Published::Credentials { still_hold, .. }) = &mut self.told {
-            *still_hold = false;
-        }
-    }
-
     /// S6.
     pub(super) fn has_expired(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.expires.is_some_and(|it| it.left() == 0))
+        self.valid_for() == Some(0)
     }
 
     pub(super) fn valid_for(&self) -> Option<Nanos> {
@@ -82,12 +84,5 @@ impl Known {
         let held = self.held.as_ref().filter(|held| !held.is_rejected && held.ttl > 0)?;
         let Held { name, asked, ttl, refresh, .. } = *held;
         Some(Saved { name, asked_wall: asked.wall, ttl, refresh })
-    }
-
-    pub(super) fn time_passes(&mut self, monotonic: Nanos, wall: Nanos) {
-        if let Some(held) = &mut self.held {
-            held.asked.pass(monotonic, wall);
-            held.expires.iter_mut().for_each(|moment| moment.approach(monotonic, wall));
-        }
     }
 }

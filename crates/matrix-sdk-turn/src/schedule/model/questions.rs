@@ -1,6 +1,6 @@
 //! What a test asks the model, to compare with what the schedule says.
 
-use super::{Model, Nanos, Published, Saved, Why, requests::Next};
+use super::{Draw, Model, Nanos, Published, Saved, Why, requests::Next};
 
 impl Model {
     pub(crate) fn is_subscribed(&self) -> bool {
@@ -51,6 +51,11 @@ impl Model {
 
     pub(crate) fn published(&self) -> Option<Published> {
         self.known.told
+    }
+
+    /// What the next request is due by, before it is told what that came to.
+    pub(crate) fn draw(&self) -> Option<Draw> {
+        self.draw
     }
 
     pub(crate) fn is_answer_awaited(&self) -> bool {

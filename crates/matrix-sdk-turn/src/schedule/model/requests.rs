@@ -1,6 +1,7 @@
 //! When the next request may be sent: S1, S3, S5 and S7 to S11.
 
-use super::words::{Moment, Nanos, SECOND};
+use self::Next::{At, ForSubscriber, Never, RetryAfter};
+use super::words::{Draw, Luck, Moment, Nanos, SECOND};
 
 /// When to ask next, as far as the last answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,62 +14,56 @@ pub(super) enum Next {
     Never,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+impl Default for Next {
+    fn default() -> Self {
+        At(Moment::NOW)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Requests {
     /// S1: when the request was sent that is in flight.
     pub(super) in_flight: Option<Moment>,
     pub(super) next: Next,
     /// S3: none before this after a success, unless a TURN server rejects what it brought.
-    pub(super) floor: Option<Moment>,
+    pub(super) floor: Moment,
     /// S9: none before this on demand after a failure.
-    pub(super) spacing: Option<Moment>,
+    pub(super) spacing: Moment,
     /// S10: one is due for a rejection; and none for another before this.
     is_rejection_due: bool,
-    rejection_floor: Option<Moment>,
+    pub(super) rejection_floor: Moment,
 }
 
 impl Requests {
-    pub(super) fn new() -> Self {
-        Self {
-            in_flight: None,
-            next: Next::At(Moment::NOW),
-            floor: None,
-            spacing: None,
-            is_rejection_due: false,
-            rejection_floor: None,
-        }
-    }
-
     /// How long until a request is due, for whoever is subscribed.
     pub(super) fn due(&self) -> Option<Nanos> {
-        let left = match self.next {
-            _ if self.in_flight.is_some() => return None,
-            Next::At(moment) => moment.left(),
-            Next::RetryAfter(left) => left,
-            Next::ForSubscriber(_) | Next::Never => return None,
-        };
-        Some(left.max(self.floor.map_or(0, Moment::left)))
+        match self.next {
+            _ if self.in_flight.is_some() => None,
+            At(moment) => Some(moment.left().max(self.floor.left())),
+            RetryAfter(left) => Some(left),
+            ForSubscriber(_) | Never => None,
+        }
     }
 
     /// S1, S10.
     pub(super) fn send(&mut self) {
-        (self.in_flight, self.floor, self.spacing) = (Some(Moment::NOW), None, None);
+        (self.in_flight, self.floor, self.spacing) = (Some(Moment::NOW), Moment::NOW, Moment::NOW);
         if std::mem::take(&mut self.is_rejection_due) {
-            self.rejection_floor = Some(Moment::NOW.plus(10 * SECOND));
+            self.rejection_floor = Moment::after(10 * SECOND);
         }
     }
 
     /// S7.
     pub(super) fn subscribe(&mut self) {
-        if matches!(self.next, Next::ForSubscriber(moment) if moment.left() == 0) {
-            self.next = Next::At(Moment::NOW);
+        if matches!(self.next, ForSubscriber(moment) if moment.left() == 0) {
+            self.next = At(Moment::NOW);
         }
     }
 
     /// S9.
     pub(super) fn refresh(&mut self) {
-        if self.in_flight.is_none() && self.floor.is_none_or(|floor| floor.left() == 0) {
-            self.ask_soon();
+        if self.in_flight.is_none() && self.floor.left() == 0 {
+            self.ask_by(self.spacing);
         }
     }
 
@@ -78,49 +73,51 @@ impl Requests {
             return;
         }
         self.is_rejection_due = true;
-        match self.rejection_floor {
-            Some(floor) if floor.left() > 0 => self.ask_by(floor),
-            _ => {
-                self.floor = None;
-                self.ask_soon();
-            }
-        }
-    }
-
-    /// S7.
-    pub(super) fn end(&mut self) {
-        (self.in_flight, self.floor, self.spacing) = (None, None, None);
-        self.next = Next::Never;
-    }
-
-    fn ask_soon(&mut self) {
-        match (self.spacing, self.next) {
-            (Some(spacing), _) => self.ask_by(spacing),
-            (None, Next::At(_) | Next::ForSubscriber(_)) => self.next = Next::At(Moment::NOW),
-            (None, Next::RetryAfter(_) | Next::Never) => {}
+        if self.rejection_floor.left() > 0 {
+            self.ask_by(self.rejection_floor);
+        } else {
+            self.floor = Moment::NOW;
+            self.ask_by(self.spacing);
         }
     }
 
     fn ask_by(&mut self, latest: Moment) {
         match self.next {
-            Next::At(moment) => {
-                let left = moment.left().min(latest.left());
-                self.next = Next::At(Moment::NOW.plus(left));
-            }
-            Next::ForSubscriber(_) => self.next = Next::At(latest),
-            Next::RetryAfter(_) | Next::Never => {}
+            At(moment) => self.next = At(Moment::after(moment.left().min(latest.left()))),
+            ForSubscriber(_) => self.next = At(latest),
+            RetryAfter(_) | Never => {}
         }
     }
 
-    pub(super) fn time_passes(&mut self, monotonic: Nanos, wall: Nanos) {
-        match &mut self.next {
-            Next::At(moment) | Next::ForSubscriber(moment) => moment.approach(monotonic, wall),
-            Next::RetryAfter(left) => *left = (*left - monotonic).max(0),
-            Next::Never => {}
-        }
-        for deadline in [&mut self.floor, &mut self.spacing, &mut self.rejection_floor] {
-            deadline.iter_mut().for_each(|moment| moment.approach(monotonic, wall));
-        }
-        self.in_flight.iter_mut().for_each(|sent| sent.pass(monotonic, wall));
+    /// S3. Returns when the request was sent.
+    pub(super) fn succeed(&mut self) -> Moment {
+        (self.next, self.floor) = (At(Moment::NOW), Moment::after(10 * SECOND));
+        self.in_flight.take().unwrap_or(Moment::NOW)
+    }
+
+    /// S9. Returns when the request was sent.
+    pub(super) fn fail(&mut self) -> Moment {
+        let sent = self.in_flight.take().unwrap_or(Moment::NOW);
+        self.spacing = sent.plus(SECOND);
+        sent
+    }
+
+    /// S7.
+    pub(super) fn end(&mut self) {
+        (self.in_flight, self.next) = (None, Never);
+        (self.floor, self.spacing) = (Moment::NOW, Moment::NOW);
+    }
+
+    /// S14.
+    pub(super) fn restored(&mut self, asked: Moment, refresh: Nanos) {
+        self.in_flight = None;
+        (self.next, self.floor) = (At(asked.plus(refresh)), asked.plus(10 * SECOND));
+    }
+
+    /// S6: soon, unless a request is in flight, or the homeserver said when.
+    pub(super) fn draw_soon(&self, luck: Luck) -> Option<Draw> {
+        let (At(moment), None) = (self.next, self.in_flight) else { return None };
+        let draw = Draw::from_now(luck, 0, 10 * SECOND);
+        Some(Draw { span: draw.span.min(moment.left()), ..draw })
     }
 }

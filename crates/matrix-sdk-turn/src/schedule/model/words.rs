@@ -1,4 +1,4 @@
-//! What the model speaks of: moments, answers, and what is drawn at random.
+//! What the model speaks of: moments, what can happen, answers, and what is drawn at random.
 
 /// A span of time, or a moment counted from now: in nanoseconds.
 pub(crate) type Nanos = i64;
@@ -7,7 +7,7 @@ pub(crate) const SECOND: Nanos = 1_000_000_000;
 pub(crate) const MINUTE: Nanos = 60 * SECOND;
 
 /// S8: a moment on both clocks, counted from now. The first clock to reach it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Moment {
     pub(crate) monotonic: Nanos,
     pub(crate) wall: Nanos,
@@ -15,6 +15,11 @@ pub(crate) struct Moment {
 
 impl Moment {
     pub(super) const NOW: Self = Self { monotonic: 0, wall: 0 };
+
+    /// That long from now.
+    pub(super) fn after(span: Nanos) -> Self {
+        Self::NOW.plus(span)
+    }
 
     pub(super) fn plus(self, span: Nanos) -> Self {
         Self { monotonic: self.monotonic + span, wall: self.wall + span }
@@ -35,6 +40,19 @@ impl Moment {
             *self = Self::NOW;
         }
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    Subscribe,
+    /// The last subscriber leaves.
+    Unsubscribe,
+    Refresh,
+    /// A TURN server rejects what is held.
+    Reject,
+    SessionIsRenewed,
+    SessionEnds,
+    Answered(Answer),
 }
 
 /// Why there are no credentials.
@@ -59,7 +77,7 @@ pub(crate) enum Answer {
 /// What subscribers are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Published {
-    Credentials { name: u8, still_hold: bool },
+    Credentials(u8),
     None(Why),
 }
 

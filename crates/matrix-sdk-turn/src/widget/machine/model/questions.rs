@@ -1,29 +1,47 @@
-//! What a test asks the model, to compare with what the machine says and does.
+//! What a test asks the model, to compare with what the machine says and does; and how time passes.
 
-use super::{Message, Millis, Model, Request, words::Negotiation};
+use super::{
+    Message, Millis, Model, News, Request,
+    words::{Known, Negotiation, Watch},
+};
 
 impl Model {
+    pub(crate) fn time_passes(&mut self, span: Millis) {
+        let outcome = match &mut self.watch {
+            Watch::Pending(_, left) => Some(left),
+            Watch::No | Watch::Yes => None,
+        };
+        for left in [outcome, self.in_flight.as_mut(), life(&mut self.known)] {
+            left.into_iter().for_each(|left| *left = left.saturating_sub(span));
+        }
+    }
+
+    /// S12: the credentials hold longer than was said. Returns whether there are any whose life is
+    /// known.
+    pub(crate) fn extend(&mut self, valid_for: Millis) -> bool {
+        life(&mut self.known).map(|left| *left = valid_for).is_some()
+    }
+
     /// When the driver is to look again, if nothing happens before.
     pub(crate) fn timeout(&self) -> Option<Millis> {
-        let pending = (!self.pending.0.is_empty()).then_some(self.pending.1);
-        pending.into_iter().chain(self.updates.in_flight).min()
+        let outcome = match self.watch {
+            Watch::Pending(_, left) => Some(left),
+            Watch::No | Watch::Yes => None,
+        };
+        outcome.into_iter().chain(self.in_flight).min()
     }
 
     pub(crate) fn wants_credentials(&self) -> bool {
-        self.watches || !self.pending.0.is_empty()
+        self.watch != Watch::No
     }
 
     /// W11: whether the service is to say what there is now.
     pub(crate) fn wants_state(&self) -> bool {
-        self.service.wants_news
-    }
-
-    pub(crate) fn is_subscribed(&self) -> bool {
-        self.service.is_subscribed
+        self.known == Known::HasExpired
     }
 
     pub(crate) fn has_message(&self) -> bool {
-        !self.responses.is_empty() || (self.due_update().is_some() && !self.has_expired())
+        self.clone().receive().is_some()
     }
 
     /// Whether the provider is asked for a decision on TURN as well.
@@ -41,10 +59,22 @@ impl Model {
 
     /// The requests whose responses the client has not received yet.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = Request> {
+        let pending = match &self.watch {
+            Watch::Pending(requests, _) => &**requests,
+            Watch::No | Watch::Yes => &[],
+        };
         let responses = self.responses.iter().filter_map(|message| match message {
             Message::Response(request, _) => Some(*request),
             Message::Update(_) => None,
         });
-        self.pending.0.iter().copied().chain(responses)
+        pending.iter().copied().chain(responses)
+    }
+}
+
+/// For how long credentials still hold, if that is known.
+fn life(known: &mut Known) -> Option<&mut Millis> {
+    match known {
+        Known::Newest(News::Credentials(_, left)) => left.as_mut(),
+        _ => None,
     }
 }

@@ -1,7 +1,32 @@
-//! What the model speaks of: requests, answers, and what the service says.
+//! What the model speaks of: what can happen, requests and their answers, and what the service says.
 
 /// A span of time, in milliseconds.
 pub(crate) type Millis = u64;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// Which capabilities the widget requests.
+    SdkAsks,
+    /// The widget's response to that.
+    WidgetRequests {
+        turn: bool,
+    },
+    ProviderDecides {
+        grants: bool,
+    },
+    /// The widget sends a request that is ours.
+    Sends(Request),
+    /// The widget acknowledges the update that is in flight.
+    Acknowledges,
+    PageLoads,
+    ServiceSays(News),
+    /// The driver has given up its subscription to what the service says.
+    Unsubscribed,
+    /// The driver looks at the time.
+    DriverLooks,
+    /// The handle or the driver is dropped.
+    Closes,
+}
 
 /// A request of the widget's: `watch_turn_servers` or `unwatch_turn_servers`, with a number for its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +53,16 @@ pub(crate) enum News {
     NoneForGood,
 }
 
+/// What the driver knows of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Known {
+    #[default]
+    Nothing,
+    Newest(News),
+    /// The newest have expired: the service is to say what there is now.
+    HasExpired,
+}
+
 /// A message to the widget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Message {
@@ -48,4 +83,23 @@ pub(super) enum Negotiation {
         turn: bool,
         granted: bool,
     },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Watch {
+    #[default]
+    No,
+    /// The requests that wait for the first outcome, and for how long they still do.
+    Pending(Vec<Request>, Millis),
+    Yes,
+}
+
+/// What the widget was told last since it watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Told {
+    pub(super) update: Option<u8>,
+    /// It was told the same before.
+    pub(super) is_repeated: bool,
+    /// It did not acknowledge it, and may be told once more.
+    pub(super) is_overdue: bool,
 }
