@@ -51,16 +51,21 @@ impl<F: Future + Send + Unpin + 'static> Future for InRuntime<F> {
     #[allow(clippy::panic, reason = "as `tokio::spawn` does, but with words that say what to do")]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Self { value, runtime } = self.get_mut();
-        let here = Handle::try_current().ok();
-        let is_outside = here.is_none();
-        *runtime = runtime.take().or(here);
-        let Some(runtime) = runtime else {
-            panic!("there is no tokio runtime to run on: poll this inside of one")
-        };
-        let _entered = is_outside.then(|| runtime.enter());
-        match value {
-            Some(future) => Pin::new(future).poll(cx),
-            None => Poll::Pending,
+        let Some(future) = value else { return Poll::Pending };
+        let future = Pin::new(future);
+        match (Handle::try_current(), &runtime) {
+            (Ok(_), Some(_)) => future.poll(cx),
+            (Ok(here), None) => {
+                *runtime = Some(here);
+                future.poll(cx)
+            }
+            (Err(_), Some(runtime)) => {
+                let _entered = runtime.enter();
+                future.poll(cx)
+            }
+            (Err(_), None) => {
+                panic!("there is no tokio runtime to run on: poll this inside of one")
+            }
         }
     }
 }

@@ -174,7 +174,7 @@ fn answers() -> impl Iterator<Item = Event> {
     luck.chain(without.map(|it| without_luck(Answered(it))))
 }
 
-/// Nothing is drawn, or only if credentials have expired.
+/// An event that draws nothing, unless credentials have expired.
 fn without_luck(event: model::Event) -> Event {
     Event::Told(event, Luck::Least)
 }
@@ -233,7 +233,6 @@ impl Account {
 
     fn tell(&mut self, event: model::Event, luck: Luck) -> Result<(), String> {
         let Self { schedule, model, store } = self;
-        let held = model.held().map(credentials);
         model.on(event, luck.share());
         match event {
             Subscribe => schedule.subscribe(now()),
@@ -241,6 +240,7 @@ impl Account {
             Refresh => schedule.refresh(now()),
             Reject => {
                 schedule.report_rejected(now(), &credentials(9));
+                let held = model.held().map(credentials);
                 schedule.report_rejected(now(), &held.unwrap());
             }
             SessionIsRenewed => schedule.session_renewed(now()),
@@ -283,7 +283,9 @@ impl Account {
 
     fn compare_draw(&mut self) -> Result<(), String> {
         let Some(draw) = self.model.draw() else { return Ok(()) };
-        let due = nanos(self.schedule.requests.due().unwrap_or_default());
+        let Some(due) = self.schedule.requests.due().map(nanos) else {
+            return Err(format!("nothing was drawn: {draw:?}"));
+        };
         let edge = (draw.width as f64 * EDGE) as Nanos + 10_000;
         let expected = draw.due();
         if (due - expected).abs() > edge {

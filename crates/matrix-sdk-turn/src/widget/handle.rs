@@ -47,7 +47,35 @@ impl TurnWidgetDriverHandle {
     ///
     /// [`WidgetDriverHandle::recv`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html#method.recv
     pub async fn recv(&self) -> Option<String> {
-        self.inner.recv().await
+        let inner = &*self.inner;
+        // Nobody else receives, as a rule, and a future that waits for the lock takes longer than the lock.
+        let mut last = match inner.receiving.try_lock() {
+            Some(last) => last,
+            None => inner.receiving.lock().await,
+        };
+        let mut from_sdk = pin!(inner.sdk.as_ref()?.recv());
+        poll_fn(|cx| {
+            // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
+            if *last == Received::TheSdks
+                && inner.end.transmit.take()
+                && let Some(message) = inner.poll_transmit()
+            {
+                *last = Received::Ours;
+                return Poll::Ready(Some(message));
+            }
+            if let Poll::Ready(message) = from_sdk.as_mut().poll(cx) {
+                *last = Received::TheSdks;
+                return Poll::Ready(inner.on_sdk_message(message));
+            }
+            if inner.end.transmit.poll_take(cx).is_ready()
+                && let Some(message) = inner.poll_transmit()
+            {
+                *last = Received::Ours;
+                return Poll::Ready(Some(message));
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Passes on a message of the widget's, like
@@ -130,33 +158,6 @@ impl Inner {
 
     fn send_to_sdk(&self, message: String) -> bool {
         self.sdk.as_ref().is_some_and(|handle| sdk::send(handle, message))
-    }
-
-    async fn recv(&self) -> Option<String> {
-        let mut last = self.receiving.lock().await;
-        let mut from_sdk = pin!(self.sdk.as_ref()?.recv());
-        poll_fn(|cx| {
-            // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.
-            if *last == Received::TheSdks
-                && self.end.transmit.take()
-                && let Some(message) = self.poll_transmit()
-            {
-                *last = Received::Ours;
-                return Poll::Ready(Some(message));
-            }
-            if let Poll::Ready(message) = from_sdk.as_mut().poll(cx) {
-                *last = Received::TheSdks;
-                return Poll::Ready(self.on_sdk_message(message));
-            }
-            if self.end.transmit.poll_take(cx).is_ready()
-                && let Some(message) = self.poll_transmit()
-            {
-                *last = Received::Ours;
-                return Poll::Ready(Some(message));
-            }
-            Poll::Pending
-        })
-        .await
     }
 
     /// A message of the SDK's; or, once its driver is gone, what is left of ours.

@@ -1,8 +1,8 @@
 //! The widget API's envelope: what is ours in it, what is read, and what is added.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::borrow::Cow;
 
-use memchr::{memchr2, memchr3, memmem::Finder};
+use memchr::{memchr, memrchr2};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -137,23 +137,20 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// show that it is not, and the rest is not looked at.
 pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
     message.len() <= MAX_BYTES
-        && first_action(message.as_bytes())
+        && action_before_data(message.as_bytes())
             .is_none_or(|name| actions.iter().any(|action| action.name().as_bytes() == name))
 }
 
-/// The name that stands first under `action`, if nothing before it is nested or escaped, and neither
-/// is the name. A message with a second one is no message of the widget API: serde takes no field
-/// twice.
-fn first_action(message: &[u8]) -> Option<&[u8]> {
-    const ACTION: &[u8] = br#""action":""#;
-    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(ACTION));
-
+/// The name under `action`, if an object under `data` follows it at once, as matrix-widget-api and
+/// the SDK write it, and nothing before that is an object. A message with a second `action` is no
+/// message of the widget API: serde takes no field twice.
+fn action_before_data(message: &[u8]) -> Option<&[u8]> {
     let fields = message.strip_prefix(b"{")?;
-    let (before, action) = fields.split_at_checked(FINDER.find(fields)?)?;
-    let value = action.get(ACTION.len()..)?;
-    let (name, rest) = value.split_at_checked(memchr2(b'"', b'\\', value)?)?;
-    let is_flat = memchr3(b'{', b'[', b'\\', before).is_none();
-    (is_flat && rest.starts_with(b"\"")).then_some(name)
+    let (before, _) = fields.split_at_checked(memchr(b'{', fields)?)?;
+    let action = before.strip_suffix(br#"","data":"#)?;
+    let (key, name) = action.split_at_checked(memrchr2(b'"', b'\\', action)? + 1)?;
+    // Of these quotation marks none is escaped: no backslash is before it.
+    key.ends_with(br#","action":""#).then_some(name)
 }
 
 /// In messages from the widget: the actions of MSC3846, a page that has loaded, and the response to
@@ -342,37 +339,46 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_missed_by_looking_at_the_first_action() {
+    fn nothing_is_missed_by_looking_at_the_action_before_the_data() {
         let may_be_ours = |message: &str| may_be_one_of(FROM_WIDGET, message);
         for ours in [
             r#"{"action":"watch_turn_servers"}"#,
+            r#"{"action":"watch_turn_servers","data":{}}"#,
+            r#"{"action":"watch_turn_servers","data":null}"#,
             " { \"widgetId\" :\t\"w\" , \n\"action\" : \"watch_turn_servers\" } ",
             r#"{"data":{"action":"send_event"},"action":"watch_turn_servers"}"#,
+            r#"{"data":{"action":"send_event","data":{}},"action":"watch_turn_servers"}"#,
             r#"{"data":["action","send_event"],"action":"watch_turn_servers"}"#,
+            r#"{"other":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{"x":1,"action":"watch_turn_servers"}"#,
-            r#"{"widgetId":"\"action\":\"send_event","action":"watch_turn_servers"}"#,
-            r#"{"x\"action":"send_event","action":"watch_turn_servers"}"#,
+            r#"{"widgetId":"\"action\":\"send_event\",\"data\":{","action":"watch_turn_servers"}"#,
+            r#"{"x\"action":"send_event","data":{},"action":"watch_turn_servers"}"#,
+            r#"{",\"action":"send_event","data":{},"action":"watch_turn_servers"}"#,
+            r#"{"x":"","action":"send_event\",\"data":{}","action":"watch_turn_servers"}"#,
+            r#"{"xaction":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{"widgetId":"{","action":"watch_turn_servers"}"#,
-            r#"{"\u0061ction":"watch_turn_servers"}"#,
-            r#"{"action":"watch_t\u0075rn_servers"}"#,
-            r#"{"action":null}"#,
+            r#"{"\u0061ction":"watch_turn_servers","data":{}}"#,
+            r#"{"action":"watch_t\u0075rn_servers","data":{}}"#,
+            r#"{"action":null,"data":{}}"#,
         ] {
             assert!(may_be_ours(ours), "{ours}");
         }
         for foreign in [
-            r#"{"action":"send_event","data":"watch_turn_servers"}"#,
-            r#"{"action":"watch_turn_servers_","data":{}}"#,
-            r#"{"action":"watch","data":{}}"#,
-            r#"{"api":"fromWidget","action":"send_event","data":{"action":"watch_turn_servers"}}"#,
+            r#"{"api":"","action":"send_event","data":{"x":"watch_turn_servers"}}"#,
+            r#"{"api":"","action":"send_event","data":{"action":"watch_turn_servers"}}"#,
+            r#"{"api":"","action":"watch_turn_servers_","data":{}}"#,
+            r#"{"api":"","action":"watch","data":{}}"#,
+            r#"{"api":"","action":"","data":{}}"#,
+            r#"{"api":"\\\"","x":[1],"action":"send_event","data":{}}"#,
         ] {
             assert!(!may_be_ours(foreign), "{foreign}");
         }
-        assert!(may_be_one_of(TO_WIDGET, r#"{"action":"notify_capabilities"}"#));
+        assert!(may_be_one_of(TO_WIDGET, r#"{"action":"notify_capabilities","data":{}}"#));
     }
 
     #[test]
     fn w19_what_is_larger_than_64_kib_is_not_looked_at() {
-        let message = r#"{"action":"watch_turn_servers"}"#;
+        let message = r#"{"action":"watch_turn_servers","data":{}}"#;
         let padded = |bytes: usize| format!("{message}{}", " ".repeat(bytes - message.len()));
         assert!(may_be_one_of(FROM_WIDGET, &padded(65_536)));
         assert!(!may_be_one_of(FROM_WIDGET, &padded(65_537)));

@@ -1,4 +1,4 @@
-//! How long until the next request: S3 to S5, S7 and S13.
+//! How long until the next request: S3 to S5 and S7.
 
 use super::{
     requests::Next,
@@ -45,7 +45,7 @@ impl Default for Delays {
 }
 
 impl Delays {
-    /// S3, S13.
+    /// S3.
     pub(super) fn refresh(&mut self, sent: Moment, ttl: Nanos, luck: Luck) -> Draw {
         let failing = std::mem::take(&mut self.failing);
         if ttl == 0 {
@@ -69,7 +69,7 @@ impl Delays {
         Draw { from: sent, span, width: latest - earliest }
     }
 
-    /// S4, S5, S7: after an answer that took that long.
+    /// S4, S5, S7. `waited` is how long the answer took.
     pub(super) fn retry(
         &self,
         why: Why,
@@ -82,13 +82,15 @@ impl Delays {
         let (next, draw) = match why {
             Why::Unreachable | Why::Expired => {
                 let span = (drawn(luck, 0, ceiling) - waited).max(drawn(luck, 0, SECOND));
-                (Next::default(), Draw { from: Moment::NOW, span, width: ceiling })
+                (Next::At(Moment::NOW), Draw { from: Moment::NOW, span, width: ceiling })
             }
             Why::RateLimited { retry_after } => {
                 let asked = retry_after.unwrap_or(MINUTE).min(60 * MINUTE);
                 (Next::RetryAfter(0), Draw::from_now(luck, asked, asked + ceiling))
             }
-            Why::NotConfigured => (Next::default(), Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE)),
+            Why::NotConfigured => {
+                (Next::At(Moment::NOW), Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE))
+            }
             Why::Forbidden => return (Next::ForSubscriber(Moment::after(5 * MINUTE)), None),
             Why::NotLoggedIn => return (Next::ForSubscriber(Moment::NOW), None),
             Why::LoggedOut => return (Next::Never, None),

@@ -45,7 +45,8 @@ impl Known {
         self.offer(Published::None(why));
     }
 
-    /// S12: the same again is no news, except to who waits for an answer.
+    /// S12: the same again is no news, except to who waits for an answer. (What is withdrawn and held again
+    /// before subscribers were told would be news. The tests tell them at once.)
     pub(super) fn offer(&mut self, state: Published) {
         let is_news = self.is_awaited || self.told != Some(state);
         self.news = is_news.then_some(state);

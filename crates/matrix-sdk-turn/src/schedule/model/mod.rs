@@ -9,10 +9,13 @@ mod requests;
 mod time;
 mod words;
 
-pub(super) use self::words::{
-    Answer, Draw, Event, Luck, MINUTE, Moment, Nanos, Published, SECOND, Saved, Why,
+pub(super) use self::words::{Answer, Event, Luck, MINUTE, Nanos, Published, SECOND, Saved, Why};
+use self::{
+    delays::Delays,
+    known::Known,
+    requests::Requests,
+    words::{Draw, Event::*, Moment},
 };
-use self::{delays::Delays, known::Known, requests::Requests, words::Event::*};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Model {

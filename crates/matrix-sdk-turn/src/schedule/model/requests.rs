@@ -1,4 +1,4 @@
-//! When the next request may be sent: S1, S3, S5 and S7 to S11.
+//! When the next request may be sent: S1, S3, S5 to S7, S9, S10 and S14.
 
 use self::Next::{At, ForSubscriber, Never, RetryAfter};
 use super::words::{Draw, Luck, Moment, Nanos, SECOND};

@@ -63,6 +63,7 @@ enum Event {
 struct Widget {
     machine: Machine,
     model: Model,
+    /// The driver is subscribed to what the service says.
     is_subscribed: bool,
     is_closed: bool,
     /// How many requests may be unanswered: else there is no end of states.

@@ -1,5 +1,6 @@
 //! What MSC3846 and the rules W3 to W20 ask of the machine, once more and on a page: a model for
-//! tests to compare it with. It shares no code with the machine.
+//! tests to compare it with. It shares no code with the machine. It has events where the machine has
+//! messages: how those are written, the tests know.
 
 mod questions;
 mod words;
@@ -35,11 +36,11 @@ impl Model {
             // W3: of the responses to what the SDK asks, the first one counts.
             (SdkAsks, _) => self.negotiation = Asked,
             (WidgetRequests { turn }, Asked) => self.negotiation = Answered { turn },
-            // W4, W15, W18: nothing is granted that was not requested.
+            // W4, W15, W18: granted if it was requested and the provider grants it. Else watching stops.
             (ProviderDecides { grants }, Answered { turn }) => {
                 self.negotiation = Decided { turn, granted: turn && grants };
                 if !(turn && grants) {
-                    self.answer_pending(Success, No);
+                    self.set_watch(No, Success);
                 }
             }
             (WidgetRequests { .. } | ProviderDecides { .. }, _) => {}
@@ -48,7 +49,7 @@ impl Model {
             (Sends(request), Decided { granted: true, .. }) => self.serve(request),
             (Sends(request), Decided { .. }) => self.respond(request, NotAllowed),
             (Sends(request), _) => self.respond(request, NotNegotiated),
-            // W14: what the page was told, an earlier one was told.
+            // W14: what was told so far was told to an earlier page.
             (PageLoads, _) => self.has_new_page = true,
             // W11.
             (Acknowledges, _) => self.in_flight = None,
@@ -60,7 +61,7 @@ impl Model {
             (DriverLooks, _) => self.look_at_the_time(),
             // W20: the handle or the driver is gone.
             (Closes, _) => {
-                self.answer_pending(Success, No);
+                self.set_watch(No, Success);
                 self.known = Nothing;
             }
         }
@@ -69,7 +70,7 @@ impl Model {
     /// W9, W10, W14.
     fn serve(&mut self, request: Request) {
         if !request.is_watch {
-            self.answer_pending(Success, No);
+            self.set_watch(No, Success);
             return self.respond(request, Success);
         }
         if mem::take(&mut self.has_new_page) {
@@ -84,20 +85,20 @@ impl Model {
         self.settle();
     }
 
-    /// W7: with the first outcome. Credentials that have expired are none.
+    /// W7: pending requests are answered with the first outcome. Credentials that have expired are none.
     fn settle(&mut self) {
         match (&self.watch, self.known) {
             (Pending(..), Newest(Credentials(_, Some(0)))) => {}
-            (Pending(..), Newest(NoneForGood)) => self.answer_pending(Unavailable, No),
-            (Pending(..), Newest(_)) => self.answer_pending(Success, Yes),
+            (Pending(..), Newest(NoneForGood)) => self.set_watch(No, Unavailable),
+            (Pending(..), Newest(_)) => self.set_watch(Yes, Success),
             _ => {}
         }
     }
 
-    /// W7, W11: an outcome and an acknowledgement are waited for so long, and no longer.
+    /// W7, W11: the 8 s for an outcome are over, or the 10 s for an acknowledgement.
     fn look_at_the_time(&mut self) {
         if let Pending(_, 0) = self.watch {
-            self.answer_pending(Success, Yes);
+            self.set_watch(Yes, Success);
         }
         if self.in_flight == Some(0) {
             self.in_flight = None;
@@ -105,9 +106,10 @@ impl Model {
         }
     }
 
-    fn answer_pending(&mut self, answer: Answer, then: Watch) {
+    /// Requests that are pending get this answer.
+    fn set_watch(&mut self, watch: Watch, answer: Answer) {
         self.told = None;
-        if let Pending(requests, _) = mem::replace(&mut self.watch, then) {
+        if let Pending(requests, _) = mem::replace(&mut self.watch, watch) {
             requests.into_iter().for_each(|request| self.respond(request, answer));
         }
     }
@@ -116,7 +118,8 @@ impl Model {
         self.responses.push_back(Message::Response(request, answer));
     }
 
-    /// W8, W11: what the client receives next. What has expired, the service is asked about.
+    /// W8, W11: what the client receives next. If it has expired, the service is asked for what there
+    /// is now.
     pub(crate) fn receive(&mut self) -> Option<Message> {
         if let Some(response) = self.responses.pop_front() {
             return Some(response);

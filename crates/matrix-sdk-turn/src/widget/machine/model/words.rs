@@ -3,7 +3,6 @@
 /// A span of time, in milliseconds.
 pub(crate) type Millis = u64;
 
-#[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
     /// Which capabilities the widget requests.
     SdkAsks,
