@@ -343,23 +343,23 @@ mod tests {
         let may_be_ours = |message: &str| may_be_one_of(FROM_WIDGET, message);
         for ours in [
             r#"{"action":"watch_turn_servers"}"#,
-            r#"{"action":"watch_turn_servers","data":{}}"#,
-            r#"{"action":"watch_turn_servers","data":null}"#,
+            r#"{"api":"","action":"watch_turn_servers","data":{}}"#,
+            r#"{"api":"","action":"watch_turn_servers","data":null}"#,
             " { \"widgetId\" :\t\"w\" , \n\"action\" : \"watch_turn_servers\" } ",
             r#"{"data":{"action":"send_event"},"action":"watch_turn_servers"}"#,
             r#"{"data":{"action":"send_event","data":{}},"action":"watch_turn_servers"}"#,
             r#"{"data":["action","send_event"],"action":"watch_turn_servers"}"#,
-            r#"{"other":"send_event","data":{},"action":"watch_turn_servers"}"#,
+            r#"{"api":"","other":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{"x":1,"action":"watch_turn_servers"}"#,
             r#"{"widgetId":"\"action\":\"send_event\",\"data\":{","action":"watch_turn_servers"}"#,
-            r#"{"x\"action":"send_event","data":{},"action":"watch_turn_servers"}"#,
+            r#"{"api":"","x\"action":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{",\"action":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{"x":"","action":"send_event\",\"data":{}","action":"watch_turn_servers"}"#,
-            r#"{"xaction":"send_event","data":{},"action":"watch_turn_servers"}"#,
+            r#"{"api":"","xaction":"send_event","data":{},"action":"watch_turn_servers"}"#,
             r#"{"widgetId":"{","action":"watch_turn_servers"}"#,
-            r#"{"\u0061ction":"watch_turn_servers","data":{}}"#,
-            r#"{"action":"watch_t\u0075rn_servers","data":{}}"#,
-            r#"{"action":null,"data":{}}"#,
+            r#"{"api":"","\u0061ction":"watch_turn_servers","data":{}}"#,
+            r#"{"api":"","action":"watch_t\u0075rn_servers","data":{}}"#,
+            r#"{"api":"","action":null,"data":{}}"#,
         ] {
             assert!(may_be_ours(ours), "{ours}");
         }
@@ -373,7 +373,7 @@ mod tests {
         ] {
             assert!(!may_be_ours(foreign), "{foreign}");
         }
-        assert!(may_be_one_of(TO_WIDGET, r#"{"action":"notify_capabilities","data":{}}"#));
+        assert!(may_be_one_of(TO_WIDGET, r#"{"api":"","action":"notify_capabilities","data":{}}"#));
     }
 
     #[test]
