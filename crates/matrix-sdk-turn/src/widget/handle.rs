@@ -48,11 +48,7 @@ impl TurnWidgetDriverHandle {
     /// [`WidgetDriverHandle::recv`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html#method.recv
     pub async fn recv(&self) -> Option<String> {
         let inner = &*self.inner;
-        // Nobody else receives, as a rule, and a future that waits for the lock takes longer than the lock.
-        let mut last = match inner.receiving.try_lock() {
-            Some(last) => last,
-            None => inner.receiving.lock().await,
-        };
+        let mut last = inner.receiving.lock().await;
         let mut from_sdk = pin!(inner.sdk.as_ref()?.recv());
         poll_fn(|cx| {
             // Ours come first, but not twice in a row, or a widget could hold up the SDK's for ever.

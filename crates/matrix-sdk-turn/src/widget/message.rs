@@ -14,7 +14,8 @@ use crate::{
 
 /// The actions of the widget API that concern us: those of MSC3846, and those of the SDK's that the
 /// machine follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
     /// The SDK asks the widget which capabilities it requests.
     Capabilities,
@@ -33,25 +34,17 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 7] = [
-        Self::Capabilities,
-        Self::ContentLoaded,
-        Self::NotifyCapabilities,
-        Self::SupportedApiVersions,
-        Self::UnwatchTurnServers,
-        Self::UpdateTurnServers,
-        Self::WatchTurnServers,
-    ];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Capabilities => "capabilities",
-            Self::ContentLoaded => "content_loaded",
-            Self::NotifyCapabilities => "notify_capabilities",
-            Self::SupportedApiVersions => "supported_api_versions",
-            Self::UnwatchTurnServers => "unwatch_turn_servers",
-            Self::UpdateTurnServers => "update_turn_servers",
-            Self::WatchTurnServers => "watch_turn_servers",
+    /// `None` for a name of an action that does not concern us.
+    fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"capabilities" => Some(Self::Capabilities),
+            b"content_loaded" => Some(Self::ContentLoaded),
+            b"notify_capabilities" => Some(Self::NotifyCapabilities),
+            b"supported_api_versions" => Some(Self::SupportedApiVersions),
+            b"unwatch_turn_servers" => Some(Self::UnwatchTurnServers),
+            b"update_turn_servers" => Some(Self::UpdateTurnServers),
+            b"watch_turn_servers" => Some(Self::WatchTurnServers),
+            _ => None,
         }
     }
 }
@@ -126,7 +119,7 @@ impl<'m> Envelope<'m> {
 
     /// `None` for an action that does not concern us.
     pub(crate) fn action(&self) -> Option<Action> {
-        Action::ALL.into_iter().find(|action| action.name() == self.action)
+        Action::from_name(self.action.as_bytes())
     }
 }
 
@@ -137,8 +130,9 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// show that it is not, and the rest is not looked at.
 pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
     message.len() <= MAX_BYTES
-        && action_before_data(message.as_bytes())
-            .is_none_or(|name| actions.iter().any(|action| action.name().as_bytes() == name))
+        && action_before_data(message.as_bytes()).is_none_or(|name| {
+            Action::from_name(name).is_some_and(|action| actions.contains(&action))
+        })
 }
 
 /// The name under `action`, if an object under `data` follows it at once, as matrix-widget-api and
@@ -269,7 +263,7 @@ struct Request<'a, D> {
     api: Api,
     widget_id: &'a str,
     request_id: &'a str,
-    action: &'static str,
+    action: Action,
     data: D,
 }
 
@@ -291,8 +285,8 @@ pub(crate) fn update_request(
         username: server.map_or("", TurnServer::username),
         password: server.map_or("", TurnServer::password),
     };
-    let action = Action::UpdateTurnServers.name();
-    serde_json::to_string(&Request { api: Api::ToWidget, widget_id, request_id, action, data }).ok()
+    let (api, action) = (Api::ToWidget, Action::UpdateTurnServers);
+    serde_json::to_string(&Request { api, widget_id, request_id, action, data }).ok()
 }
 
 #[derive(Serialize)]
@@ -300,15 +294,9 @@ struct Nothing {}
 
 /// A request in the widget's name which the SDK always answers, and which has no effect.
 pub(crate) fn harmless_request(widget_id: &str) -> Option<String> {
-    let action = Action::SupportedApiVersions.name();
-    serde_json::to_string(&Request {
-        api: Api::FromWidget,
-        widget_id,
-        request_id: action,
-        action,
-        data: Nothing {},
-    })
-    .ok()
+    let request_id = "supported_api_versions";
+    let (api, action, data) = (Api::FromWidget, Action::SupportedApiVersions, Nothing {});
+    serde_json::to_string(&Request { api, widget_id, request_id, action, data }).ok()
 }
 
 #[cfg(test)]
@@ -428,9 +416,10 @@ mod tests {
             let message = format!(r#"{{"api":"toWidget","widgetId":"w","action":"{name}"}}"#);
             Envelope::parse(&message).unwrap().action()
         };
-        for known in Action::ALL {
-            assert_eq!(action(known.name()), Some(known));
-            assert_eq!(action(&known.name().replace('c', "\\u0063")), Some(known));
+        for known in [FROM_WIDGET, TO_WIDGET].concat() {
+            let name = serde_json::to_value(known).unwrap().as_str().unwrap().to_owned();
+            assert_eq!(action(&name), Some(known));
+            assert_eq!(action(&name.replace('c', "\\u0063")), Some(known));
         }
         assert_eq!(action("send_event"), None);
     }
