@@ -31,7 +31,9 @@ const browser = await puppeteer.launch({
     }[kind],
 });
 
-const pages = new Map();
+// The frame of each page's widget. It is not looked up again: a page that carries a flood of
+// messages is late to say where its widget is.
+const widgets = new Map();
 
 const commands = {
     version: () => browser.version(),
@@ -43,22 +45,20 @@ const commands = {
         page.on("pageerror", (error) => console.error(`${name}: ${error.message}`));
         page.on("error", () => console.error(`${name}: the page crashed`));
         await page.goto(url);
-        pages.set(name, page);
-        await widget(page);
+        widgets.set(name, await widget(page));
     },
 
     async reload({ page: name }) {
-        const page = pages.get(name);
+        const page = widgets.get(name).page();
         await page.reload();
-        await widget(page);
+        widgets.set(name, await widget(page));
     },
 
     /** Only the widget, inside of a page that stays. */
     async reloadWidget({ page: name }) {
-        const page = pages.get(name);
-        const frame = await widget(page);
+        const frame = widgets.get(name);
         await frame.evaluate("window.widget.isOld = true");
-        await page.evaluate(() => {
+        await frame.page().evaluate(() => {
             const frame = document.getElementById("widget");
             frame.src = frame.src;
         });
@@ -66,9 +66,8 @@ const commands = {
     },
 
     /** What an expression in the widget comes to, once it is settled. */
-    async evaluate({ page: name, expression }) {
-        const frame = await widget(pages.get(name));
-        return frame.evaluate(expression);
+    evaluate({ page: name, expression }) {
+        return widgets.get(name).evaluate(expression);
     },
 };
 

@@ -1,6 +1,7 @@
 """GStreamer's webrtcbin: a JSON command a line on stdin, a JSON answer a line on stdout, until stdin
 closes."""
 
+import errno
 import json
 import socket
 import sys
@@ -95,12 +96,21 @@ listening = {}
 
 def listen(address):
     """Listens at a port, by TCP and by UDP."""
-    tcp = socket.create_server((address, 0))
-    port = tcp.getsockname()[1]
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind((address, port))
-    listening.update(tcp=tcp, udp=udp)
-    return port
+    while True:
+        tcp = socket.create_server((address, 0))
+        port = tcp.getsockname()[1]
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind((address, port))
+        except OSError as error:
+            # Free by TCP, but not by UDP.
+            tcp.close()
+            udp.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            listening.update(tcp=tcp, udp=udp)
+            return port
 
 
 def overhear(server):

@@ -22,7 +22,7 @@ const OBSERVED: Duration = Duration::from_secs(10);
 const TOLERABLE: Duration = Duration::from_secs(8);
 
 /// Its messages are taken one after the other.
-const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(60);
+const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(crate) async fn a_hostile_widget_is_granted_nothing(stage: &mut Stage) -> anyhow::Result<()> {
     let host = stage.host(&stage.alice, |widget_id| widget_id != HOSTILE).await?;
