@@ -31,8 +31,8 @@ const browser = await puppeteer.launch({
     }[kind],
 });
 
-// The frame of each page's widget. It is not looked up again: a page that carries a flood of
-// messages is late to say where its widget is.
+// The frame of each page's widget. Looking it up each time would have to wait for a page that is
+// busy.
 const widgets = new Map();
 
 const commands = {

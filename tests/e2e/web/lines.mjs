@@ -10,7 +10,7 @@ export function follow(commands, onEnd) {
         try {
             answer = { id, value: (await commands[command](parameters)) ?? null };
         } catch (error) {
-            answer = { id, error: error.message };
+            answer = { id, error: withCauses(error) };
         }
         process.stdout.write(`${JSON.stringify(answer)}\n`);
     }
@@ -18,4 +18,8 @@ export function follow(commands, onEnd) {
     const lines = createInterface({ input: process.stdin });
     lines.on("line", answer);
     lines.on("close", onEnd);
+}
+
+function withCauses({ message, cause }) {
+    return cause instanceof Error ? `${message}: ${withCauses(cause)}` : message;
 }
