@@ -3,6 +3,7 @@
 
 use std::{
     future::pending,
+    mem::ManuallyDrop,
     pin::pin,
     sync::{Arc, mpsc},
     task::{Context, Wake, Waker},
@@ -21,6 +22,7 @@ use tests::{
     widget::{Hosted, Provider, TURN, WIDGET_ID, Widget, request, settings},
 };
 use tokio::{
+    runtime::Builder,
     sync::oneshot,
     time::{Instant, sleep, timeout},
 };
@@ -78,9 +80,13 @@ impl Wake for Sending {
     }
 }
 
-#[tokio::test]
-async fn a_waker_may_use_the_handle() {
-    let hosted = Hosted::start(Provider::Deny).await;
+#[test]
+fn a_waker_may_use_the_handle() {
+    // These are never dropped: if a thread is stuck, whoever drops them is stuck as well.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = ManuallyDrop::new(runtime);
+    let hosted = ManuallyDrop::new(runtime.block_on(Hosted::start(Provider::Deny)));
+
     let handle = hosted.widget.handle.clone();
     let (tx, rx) = mpsc::channel();
     let waker = Waker::from(Arc::new(Sending(handle.clone(), tx)));
