@@ -6,13 +6,20 @@
 
 use std::{
     fs::{self, File},
+    hint::black_box,
     os::unix::fs::FileExt,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use matrix_sdk_turn::{
-    Answer, StoreError, TurnServer, TurnServerSource, TurnServerStore, TurnService, Unavailable,
+    Answer, StoreError, TurnServer, TurnServerCapability, TurnServerSource, TurnServerStore,
+    TurnService, Unavailable, UnavailableReason,
+};
+use tests::{
+    homeserver::Homeserver,
+    widget::{Provider, TURN, Widget},
 };
 use tokio::sync::Notify;
 
@@ -54,30 +61,49 @@ struct Source;
 #[async_trait]
 impl TurnServerSource for Source {
     async fn fetch(&self) -> Result<Answer, Unavailable> {
-        let uris = vec!["turn:turn.example.org?transport=udp".to_owned()];
-        Answer::new(server(uris), Duration::from_secs(3600))
+        // So many that a buffer that grows is full when only the password is missing.
+        let uris = (3478..3481).map(|port| format!("turn:turn.example.org:{port}?transport=udp"));
+        Answer::new(server(uris.collect()), Duration::from_secs(3600))
     }
 }
 
-/// Writes the entry somewhere else.
-#[derive(Debug, Default)]
-struct ElsewhereStore(Notify);
+/// A homeserver that is not reached.
+#[derive(Debug)]
+struct NoAnswer;
 
 #[async_trait]
-impl TurnServerStore for ElsewhereStore {
+impl TurnServerSource for NoAnswer {
+    async fn fetch(&self) -> Result<Answer, Unavailable> {
+        Err(Unavailable::new(UnavailableReason::Unreachable))
+    }
+}
+
+/// Keeps the entry with all its bits inverted.
+#[derive(Debug, Default)]
+struct InvertedStore {
+    entry: Mutex<Option<Vec<u8>>>,
+    saved: Notify,
+}
+
+#[async_trait]
+impl TurnServerStore for InvertedStore {
     async fn load(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
+        Ok(self.entry.lock().unwrap().as_deref().map(inverted))
     }
 
     async fn save(&self, entry: &[u8]) -> Result<(), StoreError> {
-        assert_ne!(entry, b"");
-        self.0.notify_one();
+        *self.entry.lock().unwrap() = Some(inverted(entry));
+        self.saved.notify_one();
         Ok(())
     }
 
     async fn remove(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+fn inverted(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| !byte).collect()
 }
 
 /// How often the text is in the memory of this process, whether anybody owns it or not.
@@ -114,6 +140,25 @@ fn found(hidden: &Hidden) -> usize {
     found
 }
 
+/// A widget watches until it is told the credentials. What it is told is the client's to wipe.
+async fn watch_once(turn: &TurnService) {
+    let homeserver = Homeserver::start().await;
+    let capability = TurnServerCapability::new(turn.clone());
+    let mut widget = Widget::start(&capability, homeserver.room().await, Provider::Grant);
+    widget.negotiate(&[TURN]).await;
+    widget.request("watch_turn_servers").await;
+    let mut is_told = false;
+    while !is_told {
+        let message = widget.receive_raw().await;
+        is_told = message.contains("update_turn_servers");
+        let mut bytes = message.into_bytes();
+        bytes.fill(0);
+        black_box(bytes);
+    }
+    drop(widget.handle);
+    let _ = widget.driver.await.unwrap();
+}
+
 /// All of it in one test, since another one's would be found as well.
 #[tokio::test]
 async fn the_librarys_copies_of_username_and_password_are_wiped() {
@@ -124,11 +169,12 @@ async fn the_librarys_copies_of_username_and_password_are_wiped() {
         let _kept = server(vec![]);
         assert_eq!([&USERNAME, &PASSWORD].map(found), [1, 1], "the search finds them");
     }
-    let store = std::sync::Arc::new(ElsewhereStore::default());
+
+    let store = Arc::new(InvertedStore::default());
     let turn = TurnService::builder(Source).persist(store.clone()).build();
     let mut states = turn.subscribe();
     let state = states.next().await.unwrap();
-    store.0.notified().await;
+    store.saved.notified().await;
     {
         let server = turn.get().await.unwrap();
         let shown = (
@@ -141,8 +187,15 @@ async fn the_librarys_copies_of_username_and_password_are_wiped() {
         assert!(found(&PASSWORD) > 3 && found(&USERNAME) > 3, "each conversion has them");
         drop(shown);
     }
-    turn.end_session();
+    watch_once(&turn).await;
     drop((state, states, turn));
+    tokio::task::yield_now().await;
+    assert_eq!([&USERNAME, &PASSWORD].map(found), [0, 0]);
+
+    let restarted = TurnService::builder(NoAnswer).persist(store).build();
+    let restored = restarted.get().await.unwrap();
+    assert_eq!([&USERNAME, &PASSWORD].map(found), [1, 1], "what was saved is loaded");
+    drop((restored, restarted));
     tokio::task::yield_now().await;
     assert_eq!([&USERNAME, &PASSWORD].map(found), [0, 0]);
 }

@@ -144,6 +144,13 @@ impl TurnServer {
         }
     }
 
+    /// How many bytes the URIs, the username and the password take in JSON at most. Whoever writes
+    /// them makes that much room first: a buffer that grows leaves copies of the password in memory.
+    pub(crate) fn longest_json(&self) -> usize {
+        let uris = self.uris().iter().map(String::as_str);
+        uris.chain([self.username(), self.password()]).map(longest_json).sum()
+    }
+
     fn expires(&self) -> Option<Deadline> {
         *self.expires.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,6 +169,12 @@ impl TurnServer {
     pub(crate) fn extend(&self, expires: Option<Deadline>) {
         *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = expires;
     }
+}
+
+/// How many bytes a string takes in JSON at most, with quotation marks and a comma: a control
+/// character is written as `\u0000`.
+pub(crate) fn longest_json(text: &str) -> usize {
+    6 * text.len() + 3
 }
 
 impl PartialEq for TurnServer {

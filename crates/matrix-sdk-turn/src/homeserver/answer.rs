@@ -39,7 +39,7 @@ pub fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
     Answer::new(TurnServer::new(info.uris, info.username, info.password), info.ttl)
 }
 
-/// The fields of an answer. They borrow from it, so that there is no other copy to be wiped.
+/// The fields of an answer. They borrow from it, since a copy would have to be wiped.
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// ruma's response type, for an answer that has its shape.

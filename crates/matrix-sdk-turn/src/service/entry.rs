@@ -75,14 +75,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Saved, Unreadable> {
     Ok(Saved { server, asked, ttl, refresh })
 }
 
-/// Enough for the entry: a buffer that grows would leave copies of the password in memory.
+/// Enough for the entry.
 fn capacity(server: &TurnServer) -> usize {
     const NAMES_AND_NUMBERS: usize = 256;
-    /// A control character is written as `\u0000`.
-    const LONGEST_ESCAPE: usize = 6;
 
-    let uris: usize = server.uris().iter().map(String::len).sum();
-    NAMES_AND_NUMBERS + LONGEST_ESCAPE * (uris + server.username().len() + server.password().len())
+    NAMES_AND_NUMBERS + server.longest_json()
 }
 
 fn since_1970(moment: SystemTime) -> u64 {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::capability::API_VERSION;
 use crate::{
-    credentials::TurnServer,
+    credentials::{TurnServer, longest_json},
     unavailable::{Unavailable, WidgetMatrixError},
 };
 
@@ -34,7 +34,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// `None` for a name of an action that does not concern us.
+    /// `None` for the name of an action that does not concern us.
     fn from_name(name: &[u8]) -> Option<Self> {
         match name {
             b"capabilities" => Some(Self::Capabilities),
@@ -286,7 +286,18 @@ pub(crate) fn update_request(
         password: server.map_or("", TurnServer::password),
     };
     let (api, action) = (Api::ToWidget, Action::UpdateTurnServers);
-    serde_json::to_string(&Request { api, widget_id, request_id, action, data }).ok()
+    let mut message = Vec::with_capacity(update_capacity(widget_id, request_id, server));
+    let request = Request { api, widget_id, request_id, action, data };
+    serde_json::to_writer(&mut message, &request).ok()?;
+    String::from_utf8(message).ok()
+}
+
+/// Enough for the update.
+fn update_capacity(widget_id: &str, request_id: &str, server: Option<&TurnServer>) -> usize {
+    const NAMES: usize = 128;
+
+    let ids = longest_json(widget_id) + longest_json(request_id);
+    NAMES + ids + server.map_or(0, TurnServer::longest_json)
 }
 
 #[derive(Serialize)]
@@ -389,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn there_is_room_for_an_update_whatever_is_escaped_in_it() {
+        for text in ["\u{1}".repeat(200), "a".repeat(200)] {
+            let uris = vec!["turn:a".to_owned(), "turn:b".to_owned()];
+            let server = TurnServer::new(uris, &*text, &*text);
+            for server in [None, Some(&server)] {
+                let update = update_request(&text, &text, server).unwrap();
+                let capacity = update_capacity(&text, &text, server);
+                assert_eq!(update.capacity(), capacity, "it did not grow");
+                assert!(capacity < 7 * update.len());
+            }
+        }
+    }
+
+    #[test]
     fn f8_the_proposals_spelling_of_the_request_id_is_a_message_too() {
         let message = r#"{"api":"fromWidget","widgetId":"w","requestid":"r","action":"a"}"#;
         assert!(Envelope::parse(message).unwrap().request_id.is_none());
@@ -419,7 +444,7 @@ mod tests {
         for known in [FROM_WIDGET, TO_WIDGET].concat() {
             let name = serde_json::to_value(known).unwrap().as_str().unwrap().to_owned();
             assert_eq!(action(&name), Some(known));
-            assert_eq!(action(&name.replace('c', "\\u0063")), Some(known));
+            assert_eq!(action(&name.replace('a', "\\u0061")), Some(known));
         }
         assert_eq!(action("send_event"), None);
     }
