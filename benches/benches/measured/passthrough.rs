@@ -14,7 +14,8 @@ use tests::{
 use super::{Case, World, request};
 
 /// With how often each is done.
-const SIZES: [(&str, usize, u64); 5] = [
+const SIZES: [(&str, usize, u64); 6] = [
+    ("130 B", 130, 1_000),
     ("200 B", 200, 1_000),
     ("2 KiB", 2 << 10, 1_000),
     ("64 KiB", 64 << 10, 50),
