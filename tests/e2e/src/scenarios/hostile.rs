@@ -1,6 +1,6 @@
 //! A page that does what the library does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ const OBSERVED: Duration = Duration::from_secs(10);
 /// What a watch may take beside a flood: matrix-widget-api gives a request up after 10 s.
 const TOLERABLE: Duration = Duration::from_secs(8);
 
-/// Its messages are taken one after the other.
-const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(180);
+/// Its messages are taken one after the other. On a machine that is very busy, that takes a minute.
+const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) async fn a_hostile_widget_is_granted_nothing(stage: &mut Stage) -> anyhow::Result<()> {
     let host = stage.host(&stage.alice, |widget_id| widget_id != HOSTILE).await?;
@@ -67,10 +67,12 @@ pub(crate) async fn a_well_behaved_widget_is_served_beside_a_flood(
     ensure!(slowest < TOLERABLE, "a watch beside the flood took {slowest:?}");
 
     well_behaved.send_and_read_event("still served").await?;
+    let since = Instant::now();
     until("the hostile widget's flood is worked off", WORKED_OFF_TIMEOUT, async || {
         Ok(hostile.send_and_read_event("served as well").await.ok())
     })
     .await?;
+    stage.found(format!("the flood was worked off {:.0?} later", since.elapsed()));
     let requests = stage.synapse.turn_server_requests()?;
     ensure!(requests == 1, "Synapse was asked for credentials {requests} times");
     other_browser.stop().await
