@@ -1,5 +1,6 @@
-//! W6 to W19: random sequences of events, longer than what is explored in every interleaving, through
-//! the real driver and service, against the same model as the machine.
+//! W6 to W20: random sequences of events, longer than what is explored in every interleaving, through
+//! the real driver and service, against the same model as the machine. Each goes on to the end of the
+//! handle or of the driver.
 
 #[allow(dead_code, reason = "not all of it can happen through the SDK's driver")]
 #[path = "../../../crates/matrix-sdk-turn/src/widget/machine/model/mod.rs"]
@@ -10,8 +11,8 @@ use std::{collections::HashSet, future::pending};
 use futures::FutureExt;
 use matrix_sdk::Room;
 use matrix_sdk_turn::{
-    RefreshPolicy, Timestamp, TurnServerCapability, TurnServerSource, TurnService, TurnState,
-    TurnStates, UnavailableReason, async_trait,
+    RefreshPolicy, Timestamp, TurnServer, TurnServerCapability, TurnServerSource, TurnService,
+    TurnState, TurnStates, UnavailableReason, async_trait,
 };
 use proptest::{
     collection::vec,
@@ -24,7 +25,11 @@ use tests::{
     source::{Outcome, available_for, unavailable},
     widget::{Provider, TURN, WIDGET_ID, Widget, request},
 };
-use tokio::{sync::watch, task::yield_now, time::sleep};
+use tokio::{
+    sync::watch,
+    task::yield_now,
+    time::{sleep, timeout},
+};
 
 use self::model::{Answer, Message, Millis, Model, News, Request};
 use super::{NOT_ALLOWED, UNWATCH, WATCH, seconds};
@@ -72,6 +77,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1..40_u8).prop_map(Event::HalfSecondsPass),
     ];
     (event, prop::bool::weighted(0.2))
+}
+
+/// What is dropped first.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Handle,
+    Driver,
 }
 
 /// Answers every request like this.
@@ -190,16 +202,40 @@ impl Pair {
         Ok(())
     }
 
-    fn held(&self) -> Option<matrix_sdk_turn::TurnServer> {
+    /// W20: the subscription ends at once, and responses are still received while there is a handle.
+    async fn ends(mut self, end: End) -> Result<(), TestCaseError> {
+        self.states = None;
+        self.model.on(model::Event::Closes);
+        match end {
+            End::Handle => {
+                drop(self.widget.handle);
+                everybody_else().await;
+                prop_assert_eq!(self.turn.status().subscribers, 0);
+                let ended = timeout(seconds(11), self.widget.driver).await;
+                prop_assert_eq!(ended.expect("the driver ends").unwrap(), Err(()));
+            }
+            End::Driver => {
+                self.widget.driver.abort();
+                everybody_else().await;
+                prop_assert_eq!(self.turn.status().subscribers, 0);
+                while self.model.has_message() {
+                    self.client_receives().await?;
+                }
+                self.client_receives().await?;
+                prop_assert_eq!(self.widget.handle.recv().await, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn held(&self) -> Option<TurnServer> {
         self.newest.as_ref()?.available().cloned()
     }
 
     /// Everybody does what there is to do.
     async fn settle(&mut self) {
         for _ in 0..3 {
-            for _ in 0..20 {
-                yield_now().await;
-            }
+            everybody_else().await;
             self.learn();
             self.model.on(model::Event::DriverLooks);
             match (self.model.wants_credentials(), &self.states) {
@@ -225,8 +261,8 @@ impl Pair {
         {
             self.model.on(model::Event::ServiceSays(news(&state)));
         }
-        if let Some(left) = self.newest.as_ref().and_then(life) {
-            self.model.extend(left);
+        if let Some(held) = self.held() {
+            self.model.expiry_moves(life(&held));
         }
     }
 
@@ -234,11 +270,11 @@ impl Pair {
     async fn client_receives(&mut self) -> Result<(), TestCaseError> {
         let expected = self.model.receive();
         loop {
-            let Some(received) = self.widget.handle.recv().now_or_never() else {
+            let Some(Some(received)) = self.widget.handle.recv().now_or_never() else {
                 prop_assert_eq!(None, expected);
                 return Ok(());
             };
-            let message: Value = serde_json::from_str(&received.unwrap()).unwrap();
+            let message: Value = serde_json::from_str(&received).unwrap();
             match message["action"].as_str() {
                 Some("update_turn_servers") => {
                     let name = message["data"]["username"].as_str().unwrap().parse().ok();
@@ -271,6 +307,12 @@ impl Pair {
     }
 }
 
+async fn everybody_else() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
 fn written(Request { id, is_watch }: Request) -> Value {
     request(&id.to_string(), if is_watch { WATCH } else { UNWATCH })
 }
@@ -292,14 +334,14 @@ fn worded(answer: Answer) -> Value {
 
 fn news(state: &TurnState) -> News {
     match (state.available(), state.unavailable()) {
-        (Some(server), _) => News::Credentials(server.username().parse().unwrap(), life(state)),
+        (Some(server), _) => News::Credentials(server.username().parse().unwrap(), life(server)),
         (None, Some(why)) if !why.reason().is_transient() => News::NoneForGood,
         _ => News::NoneForNow,
     }
 }
 
-fn life(state: &TurnState) -> Option<Millis> {
-    let valid_for = state.available()?.valid_for(Timestamp::now())?;
+fn life(server: &TurnServer) -> Option<Millis> {
+    let valid_for = server.valid_for(Timestamp::now())?;
     Some(valid_for.as_millis().try_into().unwrap())
 }
 
@@ -318,14 +360,15 @@ fn a_widget_is_told_what_the_model_says_in_random_sequences() {
         config.rng_seed = RngSeed::Fixed(1);
     }
     let widget = (prop::bool::weighted(0.95), any::<bool>(), any::<u64>());
-    let sequence = (widget, vec(step(), 0..60));
-    let outcome = TestRunner::new(config).run(&sequence, |(widget, steps)| {
+    let end = prop_oneof![Just(End::Handle), Just(End::Driver)];
+    let sequence = (widget, vec(step(), 0..60), end);
+    let outcome = TestRunner::new(config).run(&sequence, |(widget, steps, end)| {
         runtime.block_on(async {
             let mut pair = Pair::start(room.clone(), widget).await;
             for step in steps {
                 pair.on(step).await?;
             }
-            Ok(())
+            pair.ends(end).await
         })
     });
     outcome.unwrap();

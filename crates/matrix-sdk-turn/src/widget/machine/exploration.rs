@@ -255,7 +255,8 @@ impl Widget {
     }
 
     fn expiry_moves(&mut self) -> Result<(), String> {
-        if self.model.extend(LIFE) {
+        if self.model.is_expiry_known() {
+            self.model.expiry_moves(Some(LIFE));
             let Newest::Known(TurnState::Available(server)) = &mut self.machine.newest else {
                 return Err("the credentials are forgotten".to_owned());
             };

@@ -16,10 +16,15 @@ impl Model {
         }
     }
 
-    /// S12: the credentials hold longer than was said. Returns whether there are any whose life is
-    /// known.
-    pub(crate) fn extend(&mut self, valid_for: Millis) -> bool {
-        life(&mut self.known).map(|left| *left = valid_for).is_some()
+    /// S12: the credentials hold for another time than was said, or for nobody knows how long.
+    pub(crate) fn expiry_moves(&mut self, valid_for: Option<Millis>) {
+        if let Known::Newest(News::Credentials(_, left)) = &mut self.known {
+            *left = valid_for;
+        }
+    }
+
+    pub(crate) fn is_expiry_known(&self) -> bool {
+        matches!(self.known, Known::Newest(News::Credentials(_, Some(_))))
     }
 
     /// When the driver is to look again, if nothing happens before.
