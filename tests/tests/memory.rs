@@ -195,6 +195,7 @@ async fn the_librarys_copies_of_username_and_password_are_wiped() {
     let restarted = TurnService::builder(NoAnswer).persist(store).build();
     let restored = restarted.get().await.unwrap();
     assert_eq!([&USERNAME, &PASSWORD].map(found), [1, 1], "what was saved is loaded");
+    restarted.end_session();
     drop((restored, restarted));
     tokio::task::yield_now().await;
     assert_eq!([&USERNAME, &PASSWORD].map(found), [0, 0]);

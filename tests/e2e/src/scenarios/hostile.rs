@@ -21,8 +21,8 @@ const OBSERVED: Duration = Duration::from_secs(10);
 /// What a watch may take beside a flood: matrix-widget-api gives a request up after 10 s.
 const TOLERABLE: Duration = Duration::from_secs(8);
 
-/// Its messages are taken one after the other. On a machine that is very busy, that takes a minute.
-const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(120);
+/// Its messages are taken one after the other.
+const WORKED_OFF_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn a_hostile_widget_is_granted_nothing(stage: &mut Stage) -> anyhow::Result<()> {
     let host = stage.host(&stage.alice, |widget_id| widget_id != HOSTILE).await?;
