@@ -11,7 +11,7 @@ use tests::{
 use super::{Case, World, acknowledge, request};
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    [Case::new("cycle", 1_000, watch_and_unwatch)].into_iter()
+    [Case::new("cycle", 5_000, watch_and_unwatch)].into_iter()
 }
 
 fn watch_and_unwatch() -> impl FnMut(u64) {

@@ -22,7 +22,7 @@ use super::{Case, World, acknowledge};
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(11);
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    [(1, 1_000), (100, 20), (10_000, 0)].into_iter().map(|(widgets, times)| {
+    [(1, 3_000), (100, 50), (10_000, 0)].into_iter().map(|(widgets, times)| {
         Case::new(format!("new state/{widgets} widgets"), times, move || new_state(widgets))
     })
 }

@@ -5,7 +5,7 @@ use tests::source::{available, scripted};
 use super::{Case, World};
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
-    [Case::new("get/held", 1_000, get)].into_iter()
+    [Case::new("get/held", 100_000, get)].into_iter()
 }
 
 fn get() -> impl FnMut(u64) {
