@@ -17,7 +17,7 @@ use matrix_sdk_turn::{
 };
 use tests::{
     homeserver::{Homeserver, turn_servers},
-    source::{Outcome, Script, available, available_for, scripted},
+    source::{Outcome, Script, available, available_for, scripted, unavailable},
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -88,13 +88,13 @@ fn the_task_runs_on_the_runtime_that_was_named() {
 fn a_subscriber_on_another_runtime_is_told_of_an_expiry_after_the_first_one_is_gone() {
     let own = multi_threaded();
     let (turn, script) = service_on(&own);
-    script.answer(available_for("alice", Duration::from_secs(2)));
+    script.answer(available_for("alice", Duration::from_secs(6)));
     let first = current_thread();
     let mut first_states = first.block_on(async { turn.subscribe() });
     first.block_on(first_states.next()).unwrap();
     drop((first_states, first));
 
-    within(Duration::from_secs(10), move || {
+    within(Duration::from_secs(20), move || {
         let mut states = turn.subscribe();
         let second = current_thread();
         assert!(second.block_on(states.next()).unwrap().available().is_some());
@@ -199,6 +199,24 @@ fn the_task_comes_home_when_its_runtime_is_driven_again() {
     drop(away);
     let expired = within(Duration::from_secs(20), move || home.block_on(states.next()));
     assert!(expired.unwrap().unavailable().is_some());
+}
+
+#[test]
+fn once_the_session_has_ended_there_is_no_task_to_come_home() {
+    let home = current_thread();
+    let (turn, script) = service_on(&home);
+    script.answer(unavailable(UnavailableReason::LoggedOut));
+    let states = turn.subscribe();
+    let turn = within(Duration::from_secs(10), move || {
+        let why = multi_threaded().block_on(turn.get()).unwrap_err();
+        assert_eq!(why.reason(), UnavailableReason::LoggedOut);
+        turn
+    });
+    until(|| {
+        home.block_on(tokio::task::yield_now());
+        home.metrics().num_alive_tasks() == 0
+    });
+    drop((turn, states));
 }
 
 /// The system's clocks, which no runtime pauses, and so many seconds.

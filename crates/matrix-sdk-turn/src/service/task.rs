@@ -87,9 +87,10 @@ pub(super) fn stand_in(shared: &Arc<Shared>, here: Handle) -> AbortHandle {
     runtime.spawn(watching).abort_handle()
 }
 
-/// Runs the task on the service's own runtime again, if somebody drives that one after all.
+/// Runs the task on the service's own runtime again, if somebody drives that one after all. Once the
+/// session has ended there is no task to run.
 async fn come_home(weak: Weak<Shared>) {
-    while let Some(shared) = weak.upgrade() {
+    while let Some(shared) = weak.upgrade().filter(|shared| shared.source().is_some()) {
         if start(&shared, &shared.runtime, Vacancy::BetweenRequests) {
             return;
         }
