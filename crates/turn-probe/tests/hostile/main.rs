@@ -15,8 +15,8 @@ use turn_probe::{Failure, ProbeOptions, Step, StepKind, Stranger, probe};
 
 use crate::server::{Respond, tcp, udp};
 
-/// Short, since some servers use all of it.
-const STEP_TIMEOUT: Duration = Duration::from_millis(500);
+/// Short, since some servers use all of it, and enough for a busy machine to answer.
+const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a probe may take whose first step fails: that step, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(10);

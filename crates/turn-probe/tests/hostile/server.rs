@@ -1,9 +1,10 @@
 //! A server that answers by a script.
 
 use std::{
+    collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -23,13 +24,14 @@ use turn_types::attribute::{Lifetime, XorRelayedAddress};
 /// A server on a port of 127.0.0.1, until it is dropped.
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
-    requests: Arc<AtomicUsize>,
+    /// What is sent once more is the same request.
+    requests: Arc<Mutex<HashSet<u128>>>,
     task: JoinHandle<()>,
 }
 
 impl Scripted {
     pub(crate) fn requests_other_than_binding(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.requests.lock().unwrap().len()
     }
 }
 
@@ -112,15 +114,16 @@ fn unauthorized(request: &Message<'_>, nonce: &str) -> Vec<u8> {
 pub(crate) async fn udp(respond: Respond) -> Scripted {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
-    let requests = Arc::new(AtomicUsize::new(0));
+    let requests = Arc::<Mutex<HashSet<_>>>::default();
     let counted = requests.clone();
     let task = tokio::spawn(async move {
         let mut datagram = [0; 2048];
         loop {
             let Ok((bytes, from)) = socket.recv_from(&mut datagram).await else { continue };
-            let request = Message::from_bytes(&datagram[..bytes]);
-            if request.is_ok_and(|request| request.method() != BINDING) {
-                counted.fetch_add(1, Ordering::SeqCst);
+            if let Ok(request) = Message::from_bytes(&datagram[..bytes])
+                && request.method() != BINDING
+            {
+                counted.lock().unwrap().insert(request.transaction_id().into());
             }
             for answer in (respond.0)(&datagram[..bytes]) {
                 let _ = socket.send_to(&answer, from).await;
