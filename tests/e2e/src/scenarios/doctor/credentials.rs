@@ -54,7 +54,8 @@ async fn ensure_no_device_is_left(stage: &Stage) -> anyhow::Result<()> {
 
 /// The TURN server's clock and the doctor's are an hour ahead of Synapse's.
 async fn clock_an_hour_off(stage: &mut Stage) -> anyhow::Result<()> {
-    let an_hour_ahead = ["faketime", "-f", "+1h"].map(OsString::from);
+    // `Date` is in whole seconds, and takes a while to arrive.
+    let an_hour_ahead = ["faketime", "-f", "+3630"].map(OsString::from);
     let port = free_port()?;
     let settings = [
         format!("listening-port={port}"),
