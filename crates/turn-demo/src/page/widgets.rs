@@ -17,8 +17,11 @@ use super::{
     prompts::{AskUser, Prompts},
 };
 
-/// The release is the driver's next step, which it takes meanwhile.
-const RELEASE: Duration = Duration::from_millis(20);
+/// The release is the driver's next step. A widget that does not watch has nothing to release.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often to look whether it was taken.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// What the widgets on one stage have in common.
 #[derive(Debug)]
@@ -60,8 +63,11 @@ impl Widgets {
         drop(handle);
         let (turn, events) = (self.turn.clone(), self.events.clone());
         tokio::spawn(async move {
-            sleep(RELEASE).await;
-            let now = turn.status().subscribers;
+            let subscribers = || turn.status().subscribers;
+            while subscribers() >= before && dropped.elapsed() < RELEASE_TIMEOUT {
+                sleep(LOOK_EVERY).await;
+            }
+            let now = subscribers();
             let took = dropped.elapsed().as_millis();
             let text =
                 format!("handle dropped: {before} subscribers before, {now} after {took} ms");
