@@ -48,12 +48,15 @@ impl World {
     async fn client_without_session(&self) -> Client {
         // A passphrase takes seconds to become a key in a debug build.
         let config = SqliteStoreConfig::new(self.directory.path()).key(Some(&[7; 32]));
-        Client::builder()
+        let client = Client::builder()
             .homeserver_url(self.homeserver.server.uri())
             .sqlite_store_with_config_and_cache_path(config, None::<&str>)
             .build()
             .await
-            .unwrap()
+            .unwrap();
+        // The service waits for the store for a second only, and the first connection takes long.
+        client.state_store().get_kv_data(KEY).await.unwrap();
+        client
     }
 
     async fn let_the_entry_be_another_devices(&self) {
