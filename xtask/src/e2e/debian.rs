@@ -47,7 +47,8 @@ pub(crate) fn renew_lists() {
 
 pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     let mut install = as_root("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    install.args(["install", "--yes", "--no-install-recommends", "--option=Acquire::Retries=5"]);
+    install.args(packages);
     run_command(&mut install).with_context(|| {
         format!("install these yourself, and run this again: {}", packages.join(", "))
     })
