@@ -1,7 +1,14 @@
 //! The host program: serves the page and the widget, and carries messages between the page's
 //! WebSocket and the widget's driver.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use axum::{
     Router,
@@ -34,6 +41,7 @@ const FILES: [(&str, &str); 4] = [
 pub(crate) struct Host {
     pub(crate) turn: TurnService,
     url: String,
+    carried: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -43,6 +51,7 @@ struct Shared {
     room: Room,
     files: PathBuf,
     grants: Arc<Grants>,
+    carried: Arc<AtomicUsize>,
 }
 
 /// Which widgets are granted TURN servers, by their ids. Everything else is granted to all.
@@ -65,7 +74,9 @@ impl Host {
                 tracing::warn!(%error, "widget messages are going to be late");
             }
         });
-        let shared = Shared { turn: turn.clone(), room, files, grants: Arc::new(grants) };
+        let carried = Arc::<AtomicUsize>::default();
+        let grants = Arc::new(grants);
+        let shared = Shared { turn: turn.clone(), room, files, grants, carried: carried.clone() };
         let router = Router::new()
             .route("/{file}", get(serve_file))
             .route("/socket/{widget_id}", get(serve_socket))
@@ -75,7 +86,12 @@ impl Host {
                 tracing::error!(%error, "the host's server stopped");
             }
         });
-        Ok(Self { turn, url, server })
+        Ok(Self { turn, url, carried, server })
+    }
+
+    /// How many messages it carried, both ways.
+    pub(crate) fn carried(&self) -> usize {
+        self.carried.load(Ordering::Relaxed)
     }
 
     /// The page for a widget.
@@ -110,7 +126,7 @@ async fn serve_socket(
 
 /// As long as the page lives: a page that is loaded again is another one, with another driver.
 async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
-    let Shared { turn, room, grants, .. } = shared;
+    let Shared { turn, room, grants, carried, .. } = shared;
     let settings = match WidgetSettings::new(widget_id.clone(), true, "http://localhost/") {
         Ok(settings) => settings,
         Err(error) => return tracing::error!(%error, "the widget has no URL"),
@@ -119,11 +135,11 @@ async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
     let provider = Provider { grants_turn: grants(&widget_id) };
     tokio::select! {
         _ = driver.run(room, provider) => tracing::info!(widget_id, "the driver ended"),
-        () = carry_messages(&handle, socket) => tracing::info!(widget_id, "the page is gone"),
+        () = carry_messages(&handle, socket, &carried) => tracing::info!(widget_id, "the page is gone"),
     }
 }
 
-async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket) {
+async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket, carried: &AtomicUsize) {
     let (mut to_page, mut from_page) = socket.split();
     loop {
         tokio::select! {
@@ -132,12 +148,14 @@ async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket) {
                 if to_page.send(Message::text(message)).await.is_err() {
                     return;
                 }
+                carried.fetch_add(1, Ordering::Relaxed);
             }
             message = from_page.next() => match message {
                 Some(Ok(Message::Text(message))) => {
                     if !handle.send(message.to_string()) {
                         return;
                     }
+                    carried.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,

@@ -177,24 +177,23 @@ struct Versions {
 impl Versions {
     async fn ask(environment: &Environment) -> anyhow::Result<Self> {
         let log = environment.logs.join("versions.log");
-        let chromium = Browser::start_chromium(environment, &log)?;
-        let firefox = Browser::start_firefox(environment, &log)?;
-        let webrtcbin = Webrtcbin::start(environment, &log)?;
-        let libdatachannel = Stack::start_node_datachannel(environment, &log)?;
-        let aiortc = Stack::start_aiortc(environment, &log)?;
-        let versions = Self {
-            chromium: number(&chromium.version().await?),
-            firefox: number(&firefox.version().await?),
-            webrtcbin: webrtcbin.version().await?,
-            libdatachannel: libdatachannel.version().await?,
-            aiortc: aiortc.version().await?,
-        };
-        chromium.stop().await?;
-        firefox.stop().await?;
-        webrtcbin.stop().await?;
-        libdatachannel.stop().await?;
-        aiortc.stop().await?;
-        Ok(versions)
+        // One after the other, since each answers within a time of its own.
+        let browser = Browser::start_chromium(environment, &log)?;
+        let chromium = number(&browser.version().await?);
+        browser.stop().await?;
+        let browser = Browser::start_firefox(environment, &log)?;
+        let firefox = number(&browser.version().await?);
+        browser.stop().await?;
+        let program = Webrtcbin::start(environment, &log)?;
+        let webrtcbin = program.version().await?;
+        program.stop().await?;
+        let program = Stack::start_node_datachannel(environment, &log)?;
+        let libdatachannel = program.version().await?;
+        program.stop().await?;
+        let program = Stack::start_aiortc(environment, &log)?;
+        let aiortc = program.version().await?;
+        program.stop().await?;
+        Ok(Self { chromium, firefox, webrtcbin, libdatachannel, aiortc })
     }
 }
 

@@ -1,24 +1,19 @@
 // What a person does with the demo's page, and what they must see. Each step is somebody else's visit.
 
-/** The page says that it paints first within this time. */
-const FIRST_PAINT_MS = 200;
-
 const FAULTS = [
     ["forbidden", "refuses TURN to this account"],
     ["not_configured", "offers no TURN server"],
     ["proxy_page", "gave no usable answer"],
     ["nonsense", "gave no usable answer"],
-    ["hanging", "no answer within 8s"],
     ["rate_limited", "asked for fewer requests"],
+    // The last one, since it goes on until the credentials have expired.
+    ["hanging", "no answer within 8s"],
 ];
 
 /** Load, prompt, allow, relay up, and a call that goes on while credentials are renewed. */
 async function call(arrive, { ensure }) {
     const visitor = await arrive();
     const { page } = visitor;
-    await visitor.until(() => performance.getEntriesByName("first-paint").length > 0);
-    const firstPaint = await page.evaluate(() => performance.getEntriesByName("first-paint")[0].startTime);
-    console.log(`the first paint comes after ${Math.round(firstPaint)} ms`);
     await page.waitForSelector("dialog[open]");
     await visitor.picture("prompt");
     await visitor.isAccessible("the prompt");
@@ -34,7 +29,6 @@ async function call(arrive, { ensure }) {
     await visitor.picture("call");
     await visitor.isAccessible("a call");
     ensure(!(await page.content()).includes(await password(visitor)), "the page shows a password");
-    ensure(firstPaint < FIRST_PAINT_MS * 5, `the first paint took ${firstPaint} ms`);
 
     await page.click("#restart");
     await visitor.sees("#entries", "ICE restarts with the newest credentials");
@@ -47,6 +41,11 @@ async function call(arrive, { ensure }) {
 
 function moreRequestsThan(requests) {
     return Number(document.getElementById("requests").textContent) > requests;
+}
+
+/** Or the credentials that a widget finds rejected are replaced before it can say so. */
+function isNoRefreshNear() {
+    return Number(document.getElementById("next").textContent.match(/^in (\d+)/)?.[1]) >= 5;
 }
 
 async function password(visitor) {
@@ -84,6 +83,7 @@ async function world(arrive, { ensure }) {
     await visitor.decide("allow", true);
     await visitor.isInACall();
 
+    await visitor.until(isNoRefreshNear);
     const rejected = await password(visitor);
     await visitor.press("secret");
     await visitor.sees("#entries", "report_rejected()");
@@ -196,6 +196,7 @@ async function elsewhere(arrive) {
         const visitor = await arrive(options);
         await visitor.decide("allow", true);
         await visitor.isInACall();
+        await visitor.until(isNoRefreshNear);
         await visitor.press("secret");
         await visitor.sees("#entries", "report_rejected()");
         await visitor.page.evaluate("scrollTo(0, 0)");

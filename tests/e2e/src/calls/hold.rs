@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::Report;
+use super::{Report, stalls::Stalls};
 
 /// How often there may be new credentials.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -33,6 +33,8 @@ pub(crate) struct Held {
     pub(crate) reports: [Report; 2],
     /// When it was given new credentials: from when to when, in seconds since it began.
     pub(crate) renewals: Vec<(f64, f64)>,
+    /// When this program was not run, and nothing could arrive: when each stall ended, and how long it was.
+    pub(crate) stalls: Vec<(f64, f64)>,
     /// When the first attempt to do so failed, and why.
     pub(crate) failure: Option<String>,
 }
@@ -45,6 +47,7 @@ pub(crate) async fn hold<C: Call>(
     for_the_rest: Duration,
 ) -> Result<Held> {
     let began = Instant::now();
+    let stalls = Stalls::watch();
     let (mut renewals, mut failure) = (Vec::new(), None);
     while began.elapsed() < lasting {
         sleep(LOOK_EVERY).await;
@@ -61,12 +64,13 @@ pub(crate) async fn hold<C: Call>(
     }
     // What it takes for the last messages to arrive is no gap in the flow.
     let mut reports = call.reports().await?;
+    let stalls = stalls.noted();
     call.stop_sending().await?;
     for (report, last) in reports.iter_mut().zip(wait_for_the_rest(&call, for_the_rest).await?) {
         (report.sent, report.received, report.missing) = (last.sent, last.received, last.missing);
     }
     call.hang_up().await?;
-    Ok(Held { reports, renewals, failure })
+    Ok(Held { reports, renewals, stalls, failure })
 }
 
 /// Waits until both ends have what the other one sent, or until that has taken too long.

@@ -5,6 +5,7 @@ mod flow;
 mod hold;
 mod measure;
 mod native;
+mod stalls;
 mod venue;
 mod web;
 

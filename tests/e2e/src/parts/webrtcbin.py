@@ -3,9 +3,11 @@ closes."""
 
 import errno
 import json
+import select
 import socket
 import sys
 import threading
+import time
 
 import gi
 
@@ -17,8 +19,8 @@ from gi.repository import Gst, GstSdp, GstWebRTC  # noqa: E402, F401
 # More than libnice takes to give up a server.
 GATHERING_SECONDS = 30
 
-# How long to listen for what webrtcbin sends: it is on the same host.
-LISTENING_SECONDS = 2
+# What it sends by another transport it sends at about the same time.
+OTHER_SECONDS = 2
 
 
 class Webrtcbin:
@@ -116,37 +118,37 @@ def listen(address):
 def overhear(server):
     """The first bytes that webrtcbin sends to a TURN server that listens here, by each transport."""
     heard = {"tcp": None, "udp": None}
-
-    def hear_tcp():
-        try:
-            connection, _ = listening["tcp"].accept()
-            with connection:
-                connection.settimeout(LISTENING_SECONDS)
-                heard["tcp"] = connection.recv(2).hex()
-        except TimeoutError:
-            pass
-
-    def hear_udp():
-        try:
-            heard["udp"] = listening["udp"].recv(1500)[:2].hex()
-        except TimeoutError:
-            pass
-
-    threads = [threading.Thread(target=hear) for hear in (hear_tcp, hear_udp)]
-    for listener in listening.values():
-        listener.settimeout(LISTENING_SECONDS)
-    for thread in threads:
-        thread.start()
     webrtcbin = Webrtcbin(GstWebRTC.WebRTCICETransportPolicy.RELAY)
     webrtcbin.element.emit("add-turn-server", server)
     webrtcbin.gather()
-    for thread in threads:
-        thread.join()
+    deadline = time.monotonic() + GATHERING_SECONDS
+    silent = {listener: transport for transport, listener in listening.items()}
+    while silent:
+        ready, _, _ = select.select(silent, [], [], max(deadline - time.monotonic(), 0))
+        if not ready:
+            break
+        for listener in ready:
+            transport = silent.pop(listener)
+            heard[transport] = FIRST_BYTES[transport](listener).hex()
+        deadline = min(deadline, time.monotonic() + OTHER_SECONDS)
     webrtcbin.stop()
     for listener in listening.values():
         listener.close()
     return heard
 
+
+def first_bytes_by_tcp(listener):
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(GATHERING_SECONDS)
+        return connection.recv(2)
+
+
+def first_bytes_by_udp(listener):
+    return listener.recv(1500)[:2]
+
+
+FIRST_BYTES = {"tcp": first_bytes_by_tcp, "udp": first_bytes_by_udp}
 
 COMMANDS = {command.__name__: command for command in [version, relays, reflexive, listen, overhear]}
 

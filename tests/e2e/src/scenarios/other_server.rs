@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Credentials that are going to expire. Synapse counts in seconds.
-pub(super) const SHORT: Duration = Duration::from_secs(3);
+pub(super) const SHORT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn aiortc_peers_exchange_data_that_only_turn_server_carries(
     stage: &mut Stage,
