@@ -12,6 +12,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A call that has begun.
 pub(crate) trait Call {
+    /// When the first message was sent.
+    fn began(&self) -> Instant;
+
     /// Whether either end has credentials that it does not use yet.
     async fn has_news(&mut self) -> Result<bool>;
 
@@ -33,7 +36,8 @@ pub(crate) struct Held {
     pub(crate) reports: [Report; 2],
     /// When it was given new credentials: from when to when, in seconds since it began.
     pub(crate) renewals: Vec<(f64, f64)>,
-    /// When this program was not run, and nothing could arrive: when each stall ended, and how long it was.
+    /// When the machine did not run this program, nor others, as is assumed: when each stall ended, and how
+    /// long it was.
     pub(crate) stalls: Vec<(f64, f64)>,
     /// When the first attempt to do so failed, and why.
     pub(crate) failure: Option<String>,
@@ -46,10 +50,11 @@ pub(crate) async fn hold<C: Call>(
     lasting: Duration,
     for_the_rest: Duration,
 ) -> Result<Held> {
-    let began = Instant::now();
-    let stalls = Stalls::watch();
+    let began = call.began();
+    let stalls = Stalls::watch(began);
+    let ends = Instant::now() + lasting;
     let (mut renewals, mut failure) = (Vec::new(), None);
-    while began.elapsed() < lasting {
+    while Instant::now() < ends {
         sleep(LOOK_EVERY).await;
         if !renews || failure.is_some() || !call.has_news().await? {
             continue;

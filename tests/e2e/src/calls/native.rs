@@ -48,6 +48,7 @@ pub(crate) struct NativeCall {
     ends: [End; 2],
     peers: [Peer; 2],
     renewal: Renewal,
+    began: Instant,
 }
 
 /// What stays when the connection changes.
@@ -72,8 +73,9 @@ impl NativeCall {
         }
         let arrivals = [(); 2].map(|()| Arc::new(Mutex::new(Arrivals::new(Instant::now()))));
         let peers = connect([&servers[0], &servers[1]], &arrivals).await?;
+        let began = Instant::now();
         for arrivals in &arrivals {
-            lock(arrivals).begin(Instant::now());
+            lock(arrivals).begin(began);
         }
         let ends = states
             .into_iter()
@@ -85,7 +87,7 @@ impl NativeCall {
             .try_into()
             .ok()
             .context("a call has two ends")?;
-        Ok(Self { ends, peers, renewal })
+        Ok(Self { ends, peers, renewal, began })
     }
 
     /// Only one of them starts it: two offers at the same time would collide.
@@ -125,6 +127,10 @@ impl NativeCall {
 }
 
 impl Call for NativeCall {
+    fn began(&self) -> Instant {
+        self.began
+    }
+
     async fn has_news(&mut self) -> Result<bool> {
         let mut has_news = false;
         for end in &mut self.ends {

@@ -1,54 +1,47 @@
-//! When the machine was busy with other things: what a timer of this program shows.
+//! When the machine did not run this program: what a thread that does nothing but sleep shows.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-
-use tokio::{
-    task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::Instant,
 };
 
 use super::flow::{INTERVAL, NOTICEABLE_GAP};
 
-/// Notes them until it is dropped.
+/// Notes them until it is dropped. It has a thread of its own: a library that blocks the threads of a
+/// runtime is not excused.
 pub(super) struct Stalls {
     noted: Arc<Mutex<Vec<(f64, f64)>>>,
-    timer: JoinHandle<()>,
+    _end: Sender<()>,
 }
 
 impl Stalls {
-    pub(super) fn watch() -> Self {
+    /// The times are seconds since `began`.
+    pub(super) fn watch(began: Instant) -> Self {
         let noted = Arc::<Mutex<Vec<_>>>::default();
-        let timer = tokio::spawn(run_timer(noted.clone()));
-        Self { noted, timer }
+        let (end, ended) = channel();
+        let notes = noted.clone();
+        thread::spawn(move || note_stalls(began, &notes, &ended));
+        Self { noted, _end: end }
     }
 
-    /// In seconds since it was made: when each ended, and how long it was.
+    /// When each ended, and how long it was.
     pub(super) fn noted(&self) -> Vec<(f64, f64)> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Drop for Stalls {
-    fn drop(&mut self) {
-        self.timer.abort();
-    }
-}
-
-async fn run_timer(noted: Arc<Mutex<Vec<(f64, f64)>>>) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let began = Instant::now();
-    let mut last = Duration::ZERO;
-    loop {
-        ticks.tick().await;
-        let now = began.elapsed();
+fn note_stalls(began: Instant, noted: &Mutex<Vec<(f64, f64)>>, ended: &Receiver<()>) {
+    let mut last = Instant::now();
+    while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        let now = Instant::now();
         if now - last > NOTICEABLE_GAP {
             let late = now - last - INTERVAL;
             let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
-            noted.push((now.as_secs_f64(), late.as_secs_f64()));
+            noted.push(((now - began).as_secs_f64(), late.as_secs_f64()));
         }
         last = now;
     }

@@ -1,6 +1,6 @@
 //! A call between two widgets in Chromium, which hold what they are given as `update_turn_servers`.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Instant};
 
 use anyhow::Result;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ pub(crate) struct WebCall {
     widgets: [Widget; 2],
     /// How many updates each was given before the credentials that it uses.
     used: [usize; 2],
+    began: Instant,
 }
 
 impl WebCall {
@@ -23,7 +24,7 @@ impl WebCall {
         for widget in &widgets {
             widget.watch().await?;
         }
-        let mut call = Self { widgets, used: [0; 2] };
+        let mut call = Self { widgets, used: [0; 2], began: Instant::now() };
         call.used = call.of_both("updates", &[]).await?;
         let [alice, bob] = &call.widgets;
         // Once, between Chromium and the `turn` crate, ICE failed before there was a call. What is looked
@@ -33,6 +34,7 @@ impl WebCall {
             alice.connect(bob).await?;
         }
         let _: [Value; 2] = call.of_both("startFlow", &[json!(INTERVAL.as_millis())]).await?;
+        call.began = Instant::now();
         Ok(call)
     }
 
@@ -47,6 +49,10 @@ impl WebCall {
 }
 
 impl Call for WebCall {
+    fn began(&self) -> Instant {
+        self.began
+    }
+
     async fn has_news(&mut self) -> Result<bool> {
         let updates: [usize; 2] = self.of_both("updates", &[]).await?;
         let has_news = updates != self.used;

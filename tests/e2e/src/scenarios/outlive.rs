@@ -20,8 +20,8 @@ const HELD: Duration = Duration::from_secs(120);
 const LEAST_RENEWALS: usize = 5;
 
 /// In seconds. While the credentials change, and as long after that, no message may take longer than
-/// this to follow the last one, not counting when this program was not run at all. At other times it is
-/// the machine that is slow: nothing is done to the call.
+/// this to follow the last one. Time in which the machine did not run this program is subtracted. At other
+/// times it is the machine that is slow: nothing is done to the call.
 const LONGEST_GAP: f64 = 1.0;
 
 /// For the messages that are under way when the last one was sent.
@@ -66,9 +66,10 @@ async fn hold_both<C: Call>(stage: &mut Stage, transport: &str, calls: [C; 2]) -
         ensure_nothing_was_lost(held).with_context(|| name.clone())?;
         let gap = held.reports.iter().map(|report| report.longest_gap).fold(0.0, f64::max);
         stage.found(format!(
-            "{name}: {} renewals, {} messages, longest gap {gap:.2} s",
+            "{name}: {} renewals, {} messages, longest gap {gap:.2} s, stalls {:?}",
             held.renewals.len(),
             held.reports[0].sent + held.reports[1].sent,
+            held.stalls,
         ));
     }
     let users = users_with_relays(&stage.coturn.log()?, "alice");
@@ -92,7 +93,7 @@ fn ensure_nothing_was_lost(held: &Held) -> Result<()> {
         let Report { received, missing, .. } = report;
         ensure!(*received == sent && *missing == 0, "{sent} messages were sent; {report}");
         let gap = report.longest_gap_in(&renewals, stalls);
-        ensure!(gap < LONGEST_GAP, "the flow stopped for {gap:.2} s: {report}");
+        ensure!(gap < LONGEST_GAP, "the flow stopped for {gap:.2} s: {report}; stalls {stalls:?}");
     }
     Ok(())
 }
