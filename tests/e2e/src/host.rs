@@ -41,7 +41,7 @@ const FILES: [(&str, &str); 4] = [
 pub(crate) struct Host {
     pub(crate) turn: TurnService,
     url: String,
-    carried: Arc<AtomicUsize>,
+    answered: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -51,7 +51,7 @@ struct Shared {
     room: Room,
     files: PathBuf,
     grants: Arc<Grants>,
-    carried: Arc<AtomicUsize>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// Which widgets are granted TURN servers, by their ids. Everything else is granted to all.
@@ -74,9 +74,9 @@ impl Host {
                 tracing::warn!(%error, "widget messages are going to be late");
             }
         });
-        let carried = Arc::<AtomicUsize>::default();
+        let answered = Arc::<AtomicUsize>::default();
         let grants = Arc::new(grants);
-        let shared = Shared { turn: turn.clone(), room, files, grants, carried: carried.clone() };
+        let shared = Shared { turn: turn.clone(), room, files, grants, answered: answered.clone() };
         let router = Router::new()
             .route("/{file}", get(serve_file))
             .route("/socket/{widget_id}", get(serve_socket))
@@ -86,12 +86,12 @@ impl Host {
                 tracing::error!(%error, "the host's server stopped");
             }
         });
-        Ok(Self { turn, url, carried, server })
+        Ok(Self { turn, url, answered, server })
     }
 
-    /// How many messages it carried, both ways.
-    pub(crate) fn carried(&self) -> usize {
-        self.carried.load(Ordering::Relaxed)
+    /// How many messages its pages were sent: most of them answer a widget.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// The page for a widget.
@@ -126,7 +126,7 @@ async fn serve_socket(
 
 /// As long as the page lives: a page that is loaded again is another one, with another driver.
 async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
-    let Shared { turn, room, grants, carried, .. } = shared;
+    let Shared { turn, room, grants, answered, .. } = shared;
     let settings = match WidgetSettings::new(widget_id.clone(), true, "http://localhost/") {
         Ok(settings) => settings,
         Err(error) => return tracing::error!(%error, "the widget has no URL"),
@@ -135,11 +135,15 @@ async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
     let provider = Provider { grants_turn: grants(&widget_id) };
     tokio::select! {
         _ = driver.run(room, provider) => tracing::info!(widget_id, "the driver ended"),
-        () = carry_messages(&handle, socket, &carried) => tracing::info!(widget_id, "the page is gone"),
+        () = carry_messages(&handle, socket, &answered) => tracing::info!(widget_id, "the page is gone"),
     }
 }
 
-async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket, carried: &AtomicUsize) {
+async fn carry_messages(
+    handle: &TurnWidgetDriverHandle,
+    socket: WebSocket,
+    answered: &AtomicUsize,
+) {
     let (mut to_page, mut from_page) = socket.split();
     loop {
         tokio::select! {
@@ -148,14 +152,13 @@ async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket, carr
                 if to_page.send(Message::text(message)).await.is_err() {
                     return;
                 }
-                carried.fetch_add(1, Ordering::Relaxed);
+                answered.fetch_add(1, Ordering::Relaxed);
             }
             message = from_page.next() => match message {
                 Some(Ok(Message::Text(message))) => {
                     if !handle.send(message.to_string()) {
                         return;
                     }
-                    carried.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,

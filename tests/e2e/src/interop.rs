@@ -177,7 +177,7 @@ struct Versions {
 impl Versions {
     async fn ask(environment: &Environment) -> anyhow::Result<Self> {
         let log = environment.logs.join("versions.log");
-        // One after the other, since each answers within a time of its own.
+        // Started together, they would slow each other down, and each has a minute to answer.
         let browser = Browser::start_chromium(environment, &log)?;
         let chromium = number(&browser.version().await?);
         browser.stop().await?;

@@ -7,15 +7,15 @@ import { follow } from "./lines.mjs";
 
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** The first start of a browser reads all of it from the disk, and another one may start beside it. */
-const START_TIMEOUT_MS = 60_000;
+/** Less than whoever sends commands waits for an answer, so that the answer says what took too long. */
+const TIMEOUT_MS = 45_000;
 
 const [kind, executablePath] = process.argv.slice(2);
 
 const browser = await puppeteer.launch({
     browser: kind,
     executablePath,
-    timeout: START_TIMEOUT_MS,
+    timeout: TIMEOUT_MS,
     // Whoever interrupts this interrupts the program that holds stdin.
     handleSIGINT: false,
     ...{
@@ -46,7 +46,7 @@ const commands = {
     async open({ page: name, url }) {
         const context = await browser.createBrowserContext();
         const page = await context.newPage();
-        page.setDefaultTimeout(START_TIMEOUT_MS);
+        page.setDefaultTimeout(TIMEOUT_MS);
         page.on("pageerror", (error) => console.error(`${name}: ${error.message}`));
         page.on("error", () => console.error(`${name}: the page crashed`));
         await page.goto(url);

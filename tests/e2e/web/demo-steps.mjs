@@ -6,7 +6,7 @@ const FAULTS = [
     ["proxy_page", "gave no usable answer"],
     ["nonsense", "gave no usable answer"],
     ["rate_limited", "asked for fewer requests"],
-    // The last one, since it goes on until the credentials have expired.
+    // The step waits until the credentials have expired, so this is the last one.
     ["hanging", "no answer within 8s"],
 ];
 
@@ -43,7 +43,7 @@ function moreRequestsThan(requests) {
     return Number(document.getElementById("requests").textContent) > requests;
 }
 
-/** Or the credentials that a widget finds rejected are replaced before it can say so. */
+/** A refresh would replace the credentials before a widget finds them rejected. */
 function isNoRefreshNear() {
     return Number(document.getElementById("next").textContent.match(/^in (\d+)/)?.[1]) >= 5;
 }

@@ -14,8 +14,13 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 /** More than any step waits for: the next refresh, and a request that hangs. */
 const PATIENCE_MS = 40_000;
-/** The page says that it paints first within this time. A busy machine makes some visits slower. */
+
+/** The fastest first paint is to come within this time. A busy machine makes other visits slower. */
 const FIRST_PAINT_MS = 200;
+
+/** No first paint may take longer than this. */
+const SLOWEST_FIRST_PAINT_MS = 5_000;
+
 const firstPaints = [];
 
 const DESK = { width: 1280, height: 800 };
@@ -160,8 +165,8 @@ try {
         console.log(`${step.name} ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
     console.log(`the first paint comes after ${firstPaints.map(Math.round).join(", ")} ms`);
-    const fastest = Math.min(...firstPaints);
-    ensure(fastest < FIRST_PAINT_MS, `the first paint took at least ${fastest} ms`);
+    ensure(Math.min(...firstPaints) < FIRST_PAINT_MS, "every first paint is slow");
+    ensure(Math.max(...firstPaints) < SLOWEST_FIRST_PAINT_MS, "a first paint is very slow");
 } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

@@ -51,14 +51,7 @@ impl Synapse {
         };
         fs::create_dir_all(&synapse.directory)?;
         synapse.configure(turn)?;
-        if let Err(error) = synapse.start_again().await {
-            // Another program may have taken the port meanwhile.
-            tracing::warn!("starting Synapse once more, on another port: {error:#}");
-            synapse.stop().await?;
-            synapse.port = port::free()?;
-            synapse.configure(turn)?;
-            synapse.start_again().await?;
-        }
+        synapse.start_again().await?;
         Ok(synapse)
     }
 
