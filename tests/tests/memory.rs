@@ -137,9 +137,9 @@ fn found(hidden: &Hidden) -> usize {
             }
         }
     }
-    // Or the next search would find in freed memory what this one inverted.
+    // Otherwise the next search could find what this one inverted in freed memory.
     piece.fill(0);
-    std::hint::black_box(&piece);
+    black_box(&piece);
     found
 }
 

@@ -17,7 +17,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// How often it is done so that its instructions can be counted. 0: that would take too long.
     ///
-    /// Setting up takes 50,000 instructions more in one run than in another, which is to be little beside it.
+    /// One run's setup may take 50,000 instructions more than another's. Enough repetitions make that
+    /// negligible.
     pub(crate) times: u64,
     /// Returns what does it so many times.
     pub(crate) set_up: Box<dyn Fn() -> Box<dyn FnMut(u64)>>,

@@ -355,7 +355,7 @@ fn a_widget_is_told_what_the_model_says_in_random_sequences() {
         tokio::time::pause();
         (homeserver, room)
     });
-    // PROPTEST_RNG_SEED chooses another sequence of them, and PROPTEST_CASES how many.
+    // PROPTEST_RNG_SEED chooses other sequences, and PROPTEST_CASES how many.
     let config = Config { failure_persistence: None, ..Config::default() };
     let widget = (prop::bool::weighted(0.95), any::<bool>(), any::<u64>());
     let end = prop_oneof![Just(End::Handle), Just(End::Driver)];

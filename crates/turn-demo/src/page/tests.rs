@@ -152,7 +152,7 @@ async fn a_port_that_is_taken_is_no_failure() {
     let second = Page::start(TTL).await.unwrap();
     assert_ne!(first.url(), second.url());
     assert!(second.url().starts_with("http://127.0.0.1:"));
-    // Another program may have had the port before both.
+    // Another program may have had the port, and left it before the second page started.
     assert!(second.moved().or(first.moved()).unwrap().contains("is taken"));
 }
 

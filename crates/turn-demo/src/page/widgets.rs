@@ -17,10 +17,10 @@ use super::{
     prompts::{AskUser, Prompts},
 };
 
-/// The release is the driver's next step. A widget that does not watch has nothing to release.
+/// How long to wait for the driver to unsubscribe. That of a widget that does not watch is not subscribed.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often to look whether it was taken.
+/// How often to look at the number of subscribers.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// What the widgets on one stage have in common.
@@ -69,8 +69,11 @@ impl Widgets {
             }
             let now = subscribers();
             let took = dropped.elapsed().as_millis();
-            let text =
-                format!("handle dropped: {before} subscribers before, {now} after {took} ms");
+            let text = if now < before {
+                format!("handle dropped: {before} subscribers before, {now} after {took} ms")
+            } else {
+                format!("handle dropped: {now} subscribers, as before")
+            };
             events.add(Track::Ours, Kind::Note, text);
         });
     }

@@ -24,7 +24,7 @@ use turn_types::attribute::{Lifetime, XorRelayedAddress};
 /// A server on a port of 127.0.0.1, until it is dropped.
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
-    /// What is sent once more is the same request.
+    /// The ids of their transactions. A request that is sent again keeps its id.
     requests: Arc<Mutex<HashSet<u128>>>,
     task: JoinHandle<()>,
 }
