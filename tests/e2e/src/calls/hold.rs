@@ -36,8 +36,8 @@ pub(crate) struct Held {
     pub(crate) reports: [Report; 2],
     /// When it was given new credentials: from when to when, in seconds since it began.
     pub(crate) renewals: Vec<(f64, f64)>,
-    /// When the machine did not run this program, nor others, as is assumed: when each stall ended, and how
-    /// long it was.
+    /// When the machine did not run this program: when each stall ended, and how long it was. Other programs
+    /// are assumed to have stood still as well.
     pub(crate) stalls: Vec<(f64, f64)>,
     /// When the first attempt to do so failed, and why.
     pub(crate) failure: Option<String>,
