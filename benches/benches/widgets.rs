@@ -31,9 +31,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the wall clock jumps.
 const JUMPS: u32 = 100;
 
-/// The SDK works off what a widget sent before its handle was dropped, for at most 10 s. A busy machine
-/// takes longer to run all of them.
-const TO_END: Duration = Duration::from_secs(60);
+/// The SDK works off what a widget sent before its handle was dropped, for at most 10 s.
+const TO_END: Duration = Duration::from_secs(15);
 
 /// What allocators, runtimes and tracing keep for the next time.
 const HEAP_TOLERANCE: isize = 4 * 1024;

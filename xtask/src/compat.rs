@@ -92,9 +92,7 @@ fn check_and_test(copy: &Path, arguments: &[&str]) -> Result<()> {
     let mut check = cargo_in(copy, "check");
     run_command(check.args(["--package", "matrix-sdk-turn"]).args(arguments))?;
     let mut test = cargo_in(copy, "test");
-    test.arg("--workspace").args(arguments);
-    // Those explore the two cores, which know nothing of matrix-sdk, and take longer than all others.
-    run_command(test.args(["--", "--skip=every_interleaving"]))
+    run_command(test.arg("--workspace").args(arguments))
 }
 
 fn cargo_in(copy: &Path, subcommand: &str) -> Command {

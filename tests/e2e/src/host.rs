@@ -1,14 +1,7 @@
 //! The host program: serves the page and the widget, and carries messages between the page's
 //! WebSocket and the widget's driver.
 
-use std::{
-    net::Ipv4Addr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -41,7 +34,6 @@ const FILES: [(&str, &str); 4] = [
 pub(crate) struct Host {
     pub(crate) turn: TurnService,
     url: String,
-    answered: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -51,7 +43,6 @@ struct Shared {
     room: Room,
     files: PathBuf,
     grants: Arc<Grants>,
-    answered: Arc<AtomicUsize>,
 }
 
 /// Which widgets are granted TURN servers, by their ids. Everything else is granted to all.
@@ -74,9 +65,7 @@ impl Host {
                 tracing::warn!(%error, "widget messages are going to be late");
             }
         });
-        let answered = Arc::<AtomicUsize>::default();
-        let grants = Arc::new(grants);
-        let shared = Shared { turn: turn.clone(), room, files, grants, answered: answered.clone() };
+        let shared = Shared { turn: turn.clone(), room, files, grants: Arc::new(grants) };
         let router = Router::new()
             .route("/{file}", get(serve_file))
             .route("/socket/{widget_id}", get(serve_socket))
@@ -86,12 +75,7 @@ impl Host {
                 tracing::error!(%error, "the host's server stopped");
             }
         });
-        Ok(Self { turn, url, answered, server })
-    }
-
-    /// How many messages its pages were sent: most of them answer a widget.
-    pub(crate) fn answered(&self) -> usize {
-        self.answered.load(Ordering::Relaxed)
+        Ok(Self { turn, url, server })
     }
 
     /// The page for a widget.
@@ -126,7 +110,7 @@ async fn serve_socket(
 
 /// As long as the page lives: a page that is loaded again is another one, with another driver.
 async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
-    let Shared { turn, room, grants, answered, .. } = shared;
+    let Shared { turn, room, grants, .. } = shared;
     let settings = match WidgetSettings::new(widget_id.clone(), true, "http://localhost/") {
         Ok(settings) => settings,
         Err(error) => return tracing::error!(%error, "the widget has no URL"),
@@ -135,15 +119,11 @@ async fn serve_widget(shared: Shared, widget_id: String, socket: WebSocket) {
     let provider = Provider { grants_turn: grants(&widget_id) };
     tokio::select! {
         _ = driver.run(room, provider) => tracing::info!(widget_id, "the driver ended"),
-        () = carry_messages(&handle, socket, &answered) => tracing::info!(widget_id, "the page is gone"),
+        () = carry_messages(&handle, socket) => tracing::info!(widget_id, "the page is gone"),
     }
 }
 
-async fn carry_messages(
-    handle: &TurnWidgetDriverHandle,
-    socket: WebSocket,
-    answered: &AtomicUsize,
-) {
+async fn carry_messages(handle: &TurnWidgetDriverHandle, socket: WebSocket) {
     let (mut to_page, mut from_page) = socket.split();
     loop {
         tokio::select! {
@@ -152,7 +132,6 @@ async fn carry_messages(
                 if to_page.send(Message::text(message)).await.is_err() {
                     return;
                 }
-                answered.fetch_add(1, Ordering::Relaxed);
             }
             message = from_page.next() => match message {
                 Some(Ok(Message::Text(message))) => {
