@@ -12,7 +12,7 @@ use serde::Deserialize;
 pub(crate) const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Between two arrivals, more than a machine with other things to do is to blame for.
-pub(super) const NOTICEABLE_GAP: Duration = Duration::from_millis(250);
+const NOTICEABLE_GAP: Duration = Duration::from_millis(250);
 
 /// What one end of a call saw: `flow.js` makes the same. Times are seconds since the call began.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,23 +35,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The longest time without a message that falls into one of these spans, in part at least; without
-    /// what is due to one of these stalls.
-    pub(crate) fn longest_gap_in(&self, spans: &[(f64, f64)], stalls: &[(f64, f64)]) -> f64 {
+    /// The longest time without a message that falls into one of these spans, in part at least.
+    pub(crate) fn longest_gap_in(&self, spans: &[(f64, f64)]) -> f64 {
         let is_in = |(ended, length): &(f64, f64)| {
             spans.iter().any(|(start, end)| ended - length < *end && start < ended)
         };
-        let without_stalls = |gap: &(f64, f64)| {
-            gap.1 - stalls.iter().map(|stall| overlap(*gap, *stall)).sum::<f64>()
-        };
-        self.gaps.iter().filter(|gap| is_in(gap)).map(without_stalls).fold(0.0, f64::max)
+        self.gaps.iter().filter(|gap| is_in(gap)).map(|(_, length)| *length).fold(0.0, f64::max)
     }
-}
-
-/// For how long both went on, by when they ended and how long they were.
-fn overlap((ended, length): (f64, f64), (other_ended, other_length): (f64, f64)) -> f64 {
-    let began = f64::max(ended - length, other_ended - other_length);
-    f64::max(f64::min(ended, other_ended) - began, 0.0)
 }
 
 impl fmt::Display for Report {
@@ -201,10 +191,7 @@ mod tests {
             ([(2.9, 3.5), (5.0, 6.0)], 2.0),
             ([(5.0, 6.0), (8.5, 8.6)], 1.0),
         ] {
-            assert_eq!(report.longest_gap_in(&spans, &[]), expected, "{spans:?}");
+            assert_eq!(report.longest_gap_in(&spans), expected, "{spans:?}");
         }
-        let whole = [(0.0, 10.0)];
-        assert_eq!(report.longest_gap_in(&whole, &[(2.0, 0.5), (5.0, 1.0)]), 1.5);
-        assert_eq!(report.longest_gap_in(&whole, &[(4.0, 8.0)]), 1.0);
     }
 }

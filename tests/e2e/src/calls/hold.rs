@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::{Report, stalls::Stalls};
+use super::Report;
 
 /// How often there may be new credentials.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -36,9 +36,6 @@ pub(crate) struct Held {
     pub(crate) reports: [Report; 2],
     /// When it was given new credentials: from when to when, in seconds since it began.
     pub(crate) renewals: Vec<(f64, f64)>,
-    /// When the machine did not run this program: when each stall ended, and how long it was. Other programs
-    /// are assumed to have stood still as well.
-    pub(crate) stalls: Vec<(f64, f64)>,
     /// When the first attempt to do so failed, and why.
     pub(crate) failure: Option<String>,
 }
@@ -51,7 +48,6 @@ pub(crate) async fn hold<C: Call>(
     for_the_rest: Duration,
 ) -> Result<Held> {
     let began = call.began();
-    let stalls = Stalls::watch(began);
     let ends = Instant::now() + lasting;
     let (mut renewals, mut failure) = (Vec::new(), None);
     while Instant::now() < ends {
@@ -69,13 +65,12 @@ pub(crate) async fn hold<C: Call>(
     }
     // What it takes for the last messages to arrive is no gap in the flow.
     let mut reports = call.reports().await?;
-    let stalls = stalls.noted();
     call.stop_sending().await?;
     for (report, last) in reports.iter_mut().zip(wait_for_the_rest(&call, for_the_rest).await?) {
         (report.sent, report.received, report.missing) = (last.sent, last.received, last.missing);
     }
     call.hang_up().await?;
-    Ok(Held { reports, renewals, stalls, failure })
+    Ok(Held { reports, renewals, failure })
 }
 
 /// Waits until both ends have what the other one sent, or until that has taken too long.

@@ -99,7 +99,7 @@ pub(crate) async fn measure(
     Ok(findings(&held))
 }
 
-fn findings(Held { reports: [alice, bob], renewals, failure, .. }: &Held) -> Vec<String> {
+fn findings(Held { reports: [alice, bob], renewals, failure }: &Held) -> Vec<String> {
     let mut findings = vec![
         format!("alice: {} sent; {alice}; silent for {:.1} s", alice.sent, alice.silent_for),
         format!("bob: {} sent; {bob}; silent for {:.1} s", bob.sent, bob.silent_for),

@@ -5,7 +5,6 @@ mod flow;
 mod hold;
 mod measure;
 mod native;
-mod stalls;
 mod venue;
 mod web;
 
