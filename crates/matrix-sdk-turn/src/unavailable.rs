@@ -67,6 +67,9 @@ pub enum UnavailableReason {
     /// [`TurnService::get`](crate::TurnService::get) and [`Refresh`](crate::Refresh) return this.
     /// Asked again within 10 s.
     Rejected,
+    /// The tokio runtime of the service has ended, so the library can ask for nothing any more. This
+    /// is the last state of each stream. Make another service, on a runtime that runs.
+    RuntimeEnded,
 }
 
 impl UnavailableReason {
@@ -80,7 +83,11 @@ impl UnavailableReason {
             | Self::Rejected
             | Self::NotLoggedIn
             | Self::SoftLoggedOut => true,
-            Self::NotConfigured | Self::Misconfigured | Self::Forbidden | Self::LoggedOut => false,
+            Self::NotConfigured
+            | Self::Misconfigured
+            | Self::Forbidden
+            | Self::LoggedOut
+            | Self::RuntimeEnded => false,
         }
     }
 }
@@ -256,6 +263,10 @@ impl fmt::Display for Unavailable {
             }
             UnavailableReason::Unreachable => {
                 "the homeserver gave no usable answer: it is asked again soon"
+            }
+            UnavailableReason::RuntimeEnded => {
+                "the tokio runtime of the TURN service has ended: make another service on a runtime \
+                 that runs"
             }
             UnavailableReason::Rejected => {
                 "a TURN server rejected the credentials: the homeserver is asked for others"

@@ -402,7 +402,9 @@ fn written(answer: Answer) -> Result<source::Answer, Unavailable> {
 
 fn why(unavailable: &Unavailable) -> Why {
     match unavailable.reason() {
-        UnavailableReason::Unreachable | UnavailableReason::Rejected => Why::Unreachable,
+        UnavailableReason::Unreachable
+        | UnavailableReason::Rejected
+        | UnavailableReason::RuntimeEnded => Why::Unreachable,
         UnavailableReason::RateLimited => {
             Why::RateLimited { retry_after: unavailable.retry_after().map(nanos) }
         }

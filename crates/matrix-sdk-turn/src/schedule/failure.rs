@@ -75,7 +75,7 @@ impl Failure {
     ) -> Option<Deadline> {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
-            Rejected, SoftLoggedOut, Unreachable,
+            Rejected, RuntimeEnded, SoftLoggedOut, Unreachable,
         };
 
         match self.why.reason() {
@@ -84,7 +84,7 @@ impl Failure {
             }
             // The source knows without a request whether that has changed.
             NotLoggedIn | SoftLoggedOut => Some(Deadline::after(now, Duration::ZERO)),
-            Unreachable | Expired | Rejected | RateLimited | LoggedOut => None,
+            Unreachable | Expired | Rejected | RuntimeEnded | RateLimited | LoggedOut => None,
         }
     }
 
@@ -99,11 +99,11 @@ impl Failure {
     ) -> Due {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
-            Rejected, SoftLoggedOut, Unreachable,
+            Rejected, RuntimeEnded, SoftLoggedOut, Unreachable,
         };
 
         match self.why.reason() {
-            Unreachable | Expired | Rejected => {
+            Unreachable | Expired | Rejected | RuntimeEnded => {
                 // A request that hung until it timed out was part of the wait.
                 let waited = now.monotonic.saturating_duration_since(sent.monotonic);
                 let least = policy.retry.min.mul_f64(uniform(rng, 0.0, 1.0));
