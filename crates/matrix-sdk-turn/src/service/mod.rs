@@ -105,8 +105,8 @@ impl TurnService {
 
     /// Valid credentials: those that are held, or else those that the homeserver answers now.
     ///
-    /// What is held is returned at once as long as more than 28% of its life is left, and no TURN
-    /// server rejected it. Else the homeserver is asked first, if a request is due. If that
+    /// Returns credentials that are held at once, as long as more than 28% of their life is left and no
+    /// TURN server rejected them. Else the library asks the homeserver first, if a request is due. If that
     /// fails, or takes longer than a second, valid credentials that are held are the answer. And if
     /// the homeserver just failed to answer, or said that it has no TURN server, then that is the
     /// answer here too, until it is time to ask again.
