@@ -7,3 +7,4 @@
 //! This crate knows nothing of matrix-sdk-turn's types, so the library's own unit tests can use it.
 
 pub mod schedule;
+pub mod widget;

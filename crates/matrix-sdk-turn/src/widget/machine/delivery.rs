@@ -153,10 +153,6 @@ mod explored {
     use crate::clock::aging::{Passed, now};
 
     impl Delivery {
-        pub(in super::super) fn sent(&self) -> u64 {
-            self.sent
-        }
-
         pub(in super::super) fn age(&mut self, by: Passed) {
             self.sent = self.sent.min(1);
             if let Some(update) = &mut self.in_flight {

@@ -10,8 +10,6 @@
 mod delivery;
 #[cfg(test)]
 mod exploration;
-#[cfg(test)]
-mod model;
 mod negotiation;
 mod responses;
 mod watch;

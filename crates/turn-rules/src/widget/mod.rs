@@ -1,0 +1,428 @@
+//! The rules W1 to W20 of the widget machine.
+//!
+//! [`Rules`] is told each event in a widget's life, in order. It knows from them the one message that the
+//! client may receive next, and what the machine tells its driver, and names the rule that
+//! demands it. It shares no code with the library. Time is counted down, so that states which go on in the
+//! same way are equal.
+
+mod rule;
+mod wire;
+mod words;
+
+use std::{collections::VecDeque, mem};
+
+use self::rule::Because;
+pub use self::{
+    rule::Rule,
+    wire::{Spelling, VERSION, request, respond},
+    words::{
+        Action, Addition, Answer, Event, FromWidget, Identifiers, Message, Millis, Name, News,
+        Request, Seen, To, ToWidget,
+    },
+};
+
+/// W19.
+const MOST_PENDING: usize = 15;
+/// W19.
+const MOST_WAITING: usize = 64;
+
+/// What the rules know of a widget.
+#[derive(Clone, Debug, Hash)]
+pub struct Rules {
+    empty_when_unavailable: bool,
+    negotiation: Negotiation,
+    has_new_page: bool,
+    known: Known,
+    watch: Watch,
+    /// The rule that led to `watch`.
+    why: Because,
+    last: Option<Update>,
+    /// The remaining time for the acknowledgement of the last update.
+    in_flight: Option<Millis>,
+    responses: VecDeque<Response>,
+    /// The rule that leaves the last event without any effect.
+    no_effect: Because<Option<Rule>>,
+}
+
+#[derive(Clone, Copy, Debug, Hash)]
+enum Negotiation {
+    None,
+    Asked,
+    Requested(Identifiers),
+    Decided { requested: Identifiers, is_granted: bool },
+}
+
+/// The newest state that the driver passed on.
+#[derive(Clone, Copy, Debug, Hash)]
+enum Known {
+    Nothing,
+    Newest(News),
+    /// The newest credentials have expired, and the driver is to fetch the current state.
+    Expired,
+}
+
+#[derive(Clone, Debug, Hash)]
+enum Watch {
+    Idle,
+    /// Requests that wait for the first outcome, and how much longer.
+    Pending(Vec<Request>, Millis),
+    Watching,
+}
+
+/// The last update since the widget watches.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Update {
+    name: Option<Name>,
+    is_repeated: bool,
+    /// The widget did not acknowledge it, and it may be sent once more.
+    is_overdue: bool,
+}
+
+#[derive(Clone, Debug, Hash)]
+struct Response {
+    request: Request,
+    answer: Answer,
+    because: Because,
+}
+
+impl Rules {
+    /// The most messages that may wait for the client (W19).
+    pub const MOST_HELD: usize = MOST_WAITING + MOST_PENDING + 1;
+
+    /// A widget that has not loaded. `empty_when_unavailable`: W13's option.
+    pub fn new(empty_when_unavailable: bool) -> Self {
+        Self {
+            empty_when_unavailable,
+            negotiation: Negotiation::None,
+            has_new_page: false,
+            known: Known::Nothing,
+            watch: Watch::Idle,
+            why: Because(Rule::W6),
+            last: None,
+            in_flight: None,
+            responses: VecDeque::new(),
+            no_effect: Because(None),
+        }
+    }
+
+    /// Takes note of an event.
+    pub fn on(&mut self, event: Event) {
+        self.no_effect = Because(None);
+        match event {
+            Event::WidgetSends(message) => self.on_message(message),
+            Event::SdkSends(ToWidget::Capabilities) => self.negotiation = Negotiation::Asked,
+            Event::SdkSends(_) => {}
+            Event::ProviderDecides { grants } => self.on_decision(grants),
+            Event::ServiceSays(news) => {
+                self.known = Known::Newest(news);
+                self.settle();
+            }
+            Event::ExpiryMoves(valid_for) => {
+                if let Known::Newest(News::Credentials(_, left)) = &mut self.known {
+                    *left = valid_for;
+                }
+            }
+            Event::Unsubscribed => self.known = Known::Nothing,
+            Event::DriverLooks => self.on_timeout(),
+            Event::Closes => {
+                self.stop(Rule::W20);
+                self.known = Known::Nothing;
+            }
+            Event::TimePasses(span) => self.pass(span),
+        }
+    }
+
+    fn on_message(&mut self, message: FromWidget) {
+        match (message, self.negotiation) {
+            (FromWidget::Request(request), _) => self.on_request(request),
+            (FromWidget::Acknowledgement(To::Newest), _) => self.in_flight = None,
+            (FromWidget::Acknowledgement(To::Another), _) => self.has_no_effect(Rule::W11),
+            (FromWidget::PageLoaded, _) => {
+                self.has_new_page = true;
+                self.has_no_effect(Rule::W14);
+            }
+            (FromWidget::Capabilities(To::Newest, requested), Negotiation::Asked) => {
+                self.negotiation = Negotiation::Requested(requested);
+            }
+            (FromWidget::Capabilities(..), Negotiation::Asked) => self.has_no_effect(Rule::W3),
+            (FromWidget::Capabilities(..), _) => self.has_no_effect(Rule::W18),
+            (FromWidget::OfAnotherWidget, _) => self.has_no_effect(Rule::W16),
+            (FromWidget::Other, _) => self.has_no_effect(Rule::W1),
+        }
+    }
+
+    fn has_no_effect(&mut self, rule: Rule) {
+        self.no_effect = Because(Some(rule));
+    }
+
+    /// W4, W15: a decision counts once, after the widget's answer.
+    fn on_decision(&mut self, grants: bool) {
+        let Negotiation::Requested(requested) = self.negotiation else {
+            return self.has_no_effect(Rule::W4);
+        };
+        let is_granted = grants && !requested.is_empty();
+        self.negotiation = Negotiation::Decided { requested, is_granted };
+        if !is_granted {
+            let was_idle = matches!(self.watch, Watch::Idle);
+            self.stop(if was_idle { Rule::W4 } else { Rule::W15 });
+        }
+    }
+
+    /// W6, W19: a request is served if TURN is granted and the response has room.
+    fn on_request(&mut self, request: Request) {
+        if self.responses.len() >= MOST_WAITING {
+            return self.has_no_effect(Rule::W19);
+        }
+        match (self.negotiation, request.action) {
+            (Negotiation::Decided { is_granted: true, .. }, Action::Watch) => self.watch(request),
+            (Negotiation::Decided { is_granted: true, .. }, Action::Unwatch) => {
+                self.stop(Rule::W10);
+                self.respond(request, Answer::Success, Rule::W10);
+            }
+            (Negotiation::Decided { .. }, _) => self.respond(request, Answer::NotAllowed, Rule::W6),
+            _ => self.respond(request, Answer::NotNegotiated, Rule::W6),
+        }
+    }
+
+    fn watch(&mut self, request: Request) {
+        let is_new_page = mem::take(&mut self.has_new_page);
+        if is_new_page {
+            (self.last, self.in_flight) = (None, None);
+        }
+        let again = if is_new_page { Rule::W14 } else { Rule::W9 };
+        match &mut self.watch {
+            Watch::Idle => {
+                self.set_watch(Watch::Pending(vec![request], 8_000), Rule::W7);
+            }
+            Watch::Pending(requests, _) if requests.len() < MOST_PENDING => {
+                requests.push(request);
+                self.why = Because(Rule::W9);
+            }
+            Watch::Pending(..) => self.respond(request, Answer::TooMany, Rule::W19),
+            Watch::Watching => {
+                self.why = Because(again);
+                self.respond(request, Answer::Success, again);
+            }
+        }
+        self.settle();
+    }
+
+    /// W7: the first outcome answers all pending requests. Expired credentials are none.
+    fn settle(&mut self) {
+        let Known::Newest(news) = self.known else { return };
+        match news {
+            News::Credentials(_, Some(0)) => {}
+            News::NoneForGood => self.answer(Answer::Unavailable, Watch::Idle),
+            News::Credentials(..) | News::NoneForNow => self.answer(Answer::Success, Watch::Watching),
+        }
+    }
+
+    /// W7, W11: no outcome within 8 s, or no acknowledgement within 10 s.
+    fn on_timeout(&mut self) {
+        if let Watch::Pending(_, 0) = self.watch {
+            self.answer(Answer::Success, Watch::Watching);
+        }
+        if self.in_flight == Some(0) {
+            self.in_flight = None;
+            if let Some(last) = &mut self.last {
+                last.is_overdue = !last.is_repeated;
+            }
+        }
+    }
+
+    /// Answers all pending requests.
+    fn answer(&mut self, answer: Answer, then: Watch) {
+        if matches!(self.watch, Watch::Pending(..)) {
+            let Watch::Pending(requests, _) = self.set_watch(then, Rule::W7) else { return };
+            requests.into_iter().for_each(|request| self.respond(request, answer, Rule::W7));
+        }
+    }
+
+    fn stop(&mut self, rule: Rule) {
+        self.answer(Answer::Success, Watch::Idle);
+        self.set_watch(Watch::Idle, rule);
+    }
+
+    fn set_watch(&mut self, watch: Watch, rule: Rule) -> Watch {
+        (self.last, self.why) = (None, Because(rule));
+        mem::replace(&mut self.watch, watch)
+    }
+
+    fn respond(&mut self, request: Request, answer: Answer, rule: Rule) {
+        self.responses.push_back(Response { request, answer, because: Because(rule) });
+    }
+
+    fn pass(&mut self, span: Millis) {
+        let pending = match &mut self.watch {
+            Watch::Pending(_, left) => Some(left),
+            Watch::Idle | Watch::Watching => None,
+        };
+        let life = match &mut self.known {
+            Known::Newest(News::Credentials(_, left)) => left.as_mut(),
+            _ => None,
+        };
+        for left in [pending, self.in_flight.as_mut(), life].into_iter().flatten() {
+            *left = left.saturating_sub(span);
+        }
+    }
+}
+
+/// What the rules demand.
+impl Rules {
+    /// W8: the message that waits for the client, a response first.
+    fn due(&self) -> (Rule, Option<Message>) {
+        if let Some(Response { request, answer, because: Because(rule) }) = self.responses.front() {
+            return (*rule, Some(Message::Response(*request, *answer)));
+        }
+        let (rule, update) = self.due_update();
+        (rule, update.map(Message::Update))
+    }
+
+    fn due_update(&self) -> (Rule, Option<Option<Name>>) {
+        let Because(why) = self.why;
+        if !matches!(self.watch, Watch::Watching) {
+            return (why, None);
+        }
+        let name = match self.known {
+            Known::Newest(News::Credentials(name, _)) => Some(name),
+            Known::Newest(_) if self.empty_when_unavailable => None,
+            Known::Newest(_) => return (Rule::W13, None),
+            Known::Nothing | Known::Expired => return (Rule::W11, None),
+        };
+        let is_known = self.last.is_some_and(|last| last.name == name && !last.is_overdue);
+        match (self.in_flight, self.last) {
+            (Some(_), _) => (Rule::W11, None),
+            _ if is_known => (if why == Rule::W9 { why } else { Rule::W11 }, None),
+            (None, None) if why == Rule::W14 => (why, Some(name)),
+            _ if name.is_none() => (Rule::W13, Some(name)),
+            _ => (Rule::W11, Some(name)),
+        }
+    }
+
+    /// Checks the message that the client received when it asked for one, and takes note of it. Returns
+    /// the request id of an update.
+    ///
+    /// # Errors
+    ///
+    /// The rule that demands another message.
+    pub fn client_receives(
+        &mut self,
+        received: Option<&str>,
+        spelling: &impl Spelling,
+    ) -> Result<Option<String>, String> {
+        let (rule, due) = self.due();
+        self.no_effect = Because(None);
+        if let (Some(Message::Update(Some(_))), Known::Newest(News::Credentials(_, Some(0)))) =
+            (due, self.known)
+        {
+            self.known = Known::Expired;
+            Rule::W11.demands("the message after the expiry", None, received)?;
+            return Ok(None);
+        }
+        let (due, text) = match (due, received) {
+            (None, None) => return Ok(None),
+            (None, Some(text)) => {
+                return Err(rule.broken(format_args!("the client receives {text}")));
+            }
+            (Some(due), None) => return Err(rule.broken(format_args!("{due:?} is missing"))),
+            (Some(due), Some(text)) => (due, text),
+        };
+        let id = wire::check(rule, due, text, spelling)?;
+        match due {
+            Message::Response(..) => _ = self.responses.pop_front(),
+            Message::Update(name) => {
+                let is_repeated = self.last.is_some_and(|last| last.name == name);
+                self.last = Some(Update { name, is_repeated, is_overdue: false });
+                self.in_flight = Some(10_000);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Checks what the machine tells its driver after an event.
+    ///
+    /// # Errors
+    ///
+    /// The broken rule.
+    pub fn check(&self, seen: Seen) -> Result<(), String> {
+        let rule = |rule| self.no_effect.0.unwrap_or(rule);
+        let is_turn_requested = matches!(self.negotiation, Negotiation::Requested(r) if !r.is_empty());
+        rule(Rule::W3).demands("is TURN requested", is_turn_requested, seen.is_turn_requested)?;
+        self.check_subscription(seen.wants_credentials)?;
+        let wants_state = matches!(self.known, Known::Expired);
+        rule(Rule::W11).demands("is the state wanted", wants_state, seen.wants_state)?;
+        let (why, timeout) = self.timeout();
+        rule(why).demands("the timeout", timeout, seen.timeout)?;
+        let (why, due) = self.due();
+        rule(why).demands("is there a message", due.is_some(), seen.has_message)
+    }
+
+    /// Checks whether the driver is subscribed to the service.
+    ///
+    /// # Errors
+    ///
+    /// The broken rule.
+    pub fn check_subscription(&self, is_subscribed: bool) -> Result<(), String> {
+        let rule = self.no_effect.0.unwrap_or(self.why.0);
+        rule.demands("is there a subscription", self.wants_credentials(), is_subscribed)
+    }
+
+    /// Whether the driver is to be subscribed to the service.
+    pub fn wants_credentials(&self) -> bool {
+        !matches!(self.watch, Watch::Idle)
+    }
+
+    /// Whether the driver is to fetch the current state.
+    pub fn wants_state(&self) -> bool {
+        matches!(self.known, Known::Expired)
+    }
+
+    /// The time until the driver is to look again.
+    pub fn timeout(&self) -> (Rule, Option<Millis>) {
+        let pending = match self.watch {
+            Watch::Pending(_, left) => Some((Rule::W7, left)),
+            Watch::Idle | Watch::Watching => None,
+        };
+        let in_flight = self.in_flight.map(|left| (Rule::W11, left));
+        match pending.into_iter().chain(in_flight).min_by_key(|(_, left)| *left) {
+            Some((rule, left)) => (rule, Some(left)),
+            None => (Rule::W11, None),
+        }
+    }
+
+    /// Whether a message waits for the client.
+    pub fn has_message(&self) -> bool {
+        self.due().1.is_some()
+    }
+
+    /// W2, W5: what the lists in a message to the widget gain.
+    pub fn additions(&self, message: ToWidget) -> (Rule, Vec<Addition>) {
+        match (message, self.negotiation) {
+            (ToWidget::SupportedApiVersions, _) => {
+                (Rule::W2, vec![Addition { list: "supported_versions", items: vec![VERSION] }])
+            }
+            (ToWidget::NotifyCapabilities, Negotiation::Decided { requested, is_granted }) => {
+                let requested = requested.names();
+                let approved = if is_granted { requested.clone() } else { Vec::new() };
+                let lists = [("requested", requested), ("approved", approved)];
+                (Rule::W5, lists.map(|(list, items)| Addition { list, items }).to_vec())
+            }
+            (ToWidget::NotifyCapabilities, _) => (Rule::W5, Vec::new()),
+            (ToWidget::Capabilities | ToWidget::Other, _) => (Rule::W1, Vec::new()),
+        }
+    }
+
+    /// Requests whose responses the client has not received.
+    pub fn unanswered(&self) -> impl Iterator<Item = Request> {
+        let pending = match &self.watch {
+            Watch::Pending(requests, _) => &**requests,
+            Watch::Idle | Watch::Watching => &[],
+        };
+        pending.iter().copied().chain(self.responses.iter().map(|response| response.request))
+    }
+
+    /// Whether the newest state is credentials whose expiry is known.
+    pub fn knows_expiry(&self) -> bool {
+        matches!(self.known, Known::Newest(News::Credentials(_, Some(_))))
+    }
+}
