@@ -321,6 +321,7 @@ impl Account {
         same("is one in flight", schedule.in_flight().is_some(), model.is_in_flight())?;
         same("the validity", schedule.valid_for(now).map(nanos), model.valid_for())?;
         same("usable", schedule.is_usable(now), model.is_usable())?;
+        same("rejected", schedule.rejection().is_some(), model.is_rejected())?;
         same("fresh", schedule.is_fresh(now), model.is_fresh())?;
         same("the failure", schedule.last_failure().map(why), model.last_failure())?;
         same("failures in a row", schedule.failures_in_a_row(), model.failures_in_a_row())?;
@@ -401,7 +402,7 @@ fn written(answer: Answer) -> Result<source::Answer, Unavailable> {
 
 fn why(unavailable: &Unavailable) -> Why {
     match unavailable.reason() {
-        UnavailableReason::Unreachable => Why::Unreachable,
+        UnavailableReason::Unreachable | UnavailableReason::Rejected => Why::Unreachable,
         UnavailableReason::RateLimited => {
             Why::RateLimited { retry_after: unavailable.retry_after().map(nanos) }
         }

@@ -1,4 +1,4 @@
-//! The rules W1 to W20 of the widget machine.
+//! The rules W1 to W21 of the widget machine.
 //!
 //! [`Rules`] is told each event in a widget's life, in order. It knows from them the one message that the
 //! client may receive next, and what the machine tells its driver, and names the rule that
@@ -64,6 +64,8 @@ enum Known {
 #[derive(Clone, Debug, Hash)]
 enum Watch {
     Idle,
+    /// TURN is granted, and the widget has so much time to watch.
+    Expected(Millis),
     /// Requests that wait for the first outcome, and how much longer.
     Pending(Vec<Request>, Millis),
     Watching,
@@ -155,16 +157,20 @@ impl Rules {
         self.no_effect = Because(Some(rule));
     }
 
-    /// W4, W15: a decision counts once, after the widget's answer.
+    /// W4, W15, W21: a decision counts once, after the widget's answer.
     fn on_decision(&mut self, grants: bool) {
         let Negotiation::Requested(requested) = self.negotiation else {
             return self.has_no_effect(Rule::W4);
         };
         let is_granted = grants && !requested.is_empty();
         self.negotiation = Negotiation::Decided { requested, is_granted };
-        if !is_granted {
-            let was_idle = matches!(self.watch, Watch::Idle);
-            self.stop(if was_idle { Rule::W4 } else { Rule::W15 });
+        match (&self.watch, is_granted) {
+            (Watch::Idle | Watch::Expected(_), true) => {
+                self.set_watch(Watch::Expected(10_000), Rule::W21);
+            }
+            (Watch::Pending(..) | Watch::Watching, true) => {}
+            (Watch::Idle, false) => self.stop(Rule::W4),
+            (_, false) => self.stop(Rule::W15),
         }
     }
 
@@ -191,7 +197,7 @@ impl Rules {
         }
         let again = if is_new_page { Rule::W14 } else { Rule::W9 };
         match &mut self.watch {
-            Watch::Idle => {
+            Watch::Idle | Watch::Expected(_) => {
                 self.set_watch(Watch::Pending(vec![request], 8_000), Rule::W7);
             }
             Watch::Pending(requests, _) if requests.len() < MOST_PENDING => {
@@ -217,10 +223,12 @@ impl Rules {
         }
     }
 
-    /// W7, W11: no outcome within 8 s, or no acknowledgement within 10 s.
+    /// W7, W11, W21: no outcome within 8 s, no acknowledgement within 10 s, or no watch within 10 s.
     fn on_timeout(&mut self) {
-        if let Watch::Pending(_, 0) = self.watch {
-            self.answer(Answer::Success, Watch::Watching);
+        match self.watch {
+            Watch::Pending(_, 0) => self.answer(Answer::Success, Watch::Watching),
+            Watch::Expected(0) => self.stop(Rule::W21),
+            _ => {}
         }
         if self.in_flight == Some(0) {
             self.in_flight = None;
@@ -253,15 +261,15 @@ impl Rules {
     }
 
     fn pass(&mut self, span: Millis) {
-        let pending = match &mut self.watch {
-            Watch::Pending(_, left) => Some(left),
+        let watch = match &mut self.watch {
+            Watch::Expected(left) | Watch::Pending(_, left) => Some(left),
             Watch::Idle | Watch::Watching => None,
         };
         let life = match &mut self.known {
             Known::Newest(News::Credentials(_, left)) => left.as_mut(),
             _ => None,
         };
-        for left in [pending, self.in_flight.as_mut(), life].into_iter().flatten() {
+        for left in [watch, self.in_flight.as_mut(), life].into_iter().flatten() {
             *left = left.saturating_sub(span);
         }
     }
@@ -379,12 +387,13 @@ impl Rules {
 
     /// The time until the driver is to look again.
     pub fn timeout(&self) -> (Rule, Option<Millis>) {
-        let pending = match self.watch {
+        let watch = match self.watch {
+            Watch::Expected(left) => Some((Rule::W21, left)),
             Watch::Pending(_, left) => Some((Rule::W7, left)),
             Watch::Idle | Watch::Watching => None,
         };
         let in_flight = self.in_flight.map(|left| (Rule::W11, left));
-        match pending.into_iter().chain(in_flight).min_by_key(|(_, left)| *left) {
+        match watch.into_iter().chain(in_flight).min_by_key(|(_, left)| *left) {
             Some((rule, left)) => (rule, Some(left)),
             None => (Rule::W11, None),
         }
@@ -416,7 +425,7 @@ impl Rules {
     pub fn unanswered(&self) -> impl Iterator<Item = Request> {
         let pending = match &self.watch {
             Watch::Pending(requests, _) => &**requests,
-            Watch::Idle | Watch::Watching => &[],
+            Watch::Idle | Watch::Expected(_) | Watch::Watching => &[],
         };
         pending.iter().copied().chain(self.responses.iter().map(|response| response.request))
     }

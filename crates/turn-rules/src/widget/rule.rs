@@ -26,6 +26,7 @@ pub enum Rule {
     W18,
     W19,
     W20,
+    W21,
 }
 
 impl Rule {
@@ -52,6 +53,7 @@ impl Rule {
             Self::W18 => "nothing that the widget sends grants it anything",
             Self::W19 => "at most 15 requests are pending and 64 responses wait; the rest is refused or dropped",
             Self::W20 => "after the driver or the last handle is dropped, responses go out and updates do not",
+            Self::W21 => "a grant starts the subscription, and 10 s without a watch end it",
         }
     }
 

@@ -76,25 +76,30 @@ impl Delays {
         waited: Nanos,
         holds: bool,
         luck: Luck,
-    ) -> (Next, Option<Draw>) {
+    ) -> (Next, Option<Moment>, Option<Draw>) {
         let highest = if holds { MINUTE } else { 10 * SECOND };
         let ceiling = (SECOND << self.failing.transient.saturating_sub(1).min(6)).min(highest);
-        let (next, draw) = match why {
+        let (next, for_subscriber, draw) = match why {
             Why::Unreachable | Why::Expired => {
                 let span = (drawn(luck, 0, ceiling) - waited).max(drawn(luck, 0, SECOND));
-                (Next::At(Moment::NOW), Draw { from: Moment::NOW, span, width: ceiling })
+                (Next::At(Moment::NOW), None, Draw { from: Moment::NOW, span, width: ceiling })
             }
             Why::RateLimited { retry_after } => {
-                let asked = retry_after.unwrap_or(MINUTE).min(60 * MINUTE);
-                (Next::RetryAfter(0), Draw::from_now(luck, asked, asked + ceiling))
+                let named = retry_after.filter(|&named| named > 0);
+                let pause = named.unwrap_or(MINUTE).clamp(SECOND, 60 * MINUTE);
+                let draw = Draw::from_now(luck, pause, pause + ceiling);
+                (Next::RetryAfter(Moment::NOW), None, draw)
             }
             Why::NotConfigured => {
-                (Next::At(Moment::NOW), Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE))
+                let draw = Draw::from_now(luck, 54 * MINUTE, 66 * MINUTE);
+                (Next::At(Moment::NOW), Some(Moment::after(5 * MINUTE)), draw)
             }
-            Why::Forbidden => return (Next::ForSubscriber(Moment::after(5 * MINUTE)), None),
-            Why::NotLoggedIn => return (Next::ForSubscriber(Moment::NOW), None),
-            Why::LoggedOut => return (Next::Never, None),
+            Why::Forbidden => {
+                return (Next::OnDemand, Some(Moment::after(5 * MINUTE)), None);
+            }
+            Why::NotLoggedIn => return (Next::OnDemand, Some(Moment::NOW), None),
+            Why::LoggedOut => return (Next::Never, None, None),
         };
-        (next, Some(draw))
+        (next, for_subscriber, Some(draw))
     }
 }

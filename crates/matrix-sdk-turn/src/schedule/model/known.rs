@@ -24,15 +24,14 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// S12: the same again hold longer, and stay rejected.
+    /// S10, S12: the same again hold longer, and are not rejected any more.
     pub(super) fn hold(&mut self, name: u8, asked: Moment, ttl: Nanos) {
         let same = self.held.take().filter(|held| held.name == name);
         if same.is_none() {
             self.offer(Published::Credentials(name));
         }
-        let is_rejected = same.is_some_and(|held| held.is_rejected);
         let expires = (ttl > 0).then(|| asked.plus(ttl));
-        self.held = Some(Held { name, asked, ttl, expires, refresh: 0, is_rejected });
+        self.held = Some(Held { name, asked, ttl, expires, refresh: 0, is_rejected: false });
     }
 
     /// S10. Returns whether there is something to reject.
@@ -65,6 +64,10 @@ impl Known {
 
     pub(super) fn valid_for(&self) -> Option<Nanos> {
         self.held.as_ref()?.expires.map(Moment::left)
+    }
+
+    pub(super) fn is_rejected(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_rejected)
     }
 
     pub(super) fn is_usable(&self) -> bool {

@@ -86,7 +86,8 @@ impl Model {
         if !holds {
             self.known.offer(Published::None(why));
         }
-        (self.requests.next, self.draw) = self.delays.retry(why, -sent.monotonic, holds, luck);
+        (self.requests.next, self.requests.for_subscriber, self.draw) =
+            self.delays.retry(why, -sent.monotonic, holds, luck);
         self.known.is_awaited = false;
     }
 

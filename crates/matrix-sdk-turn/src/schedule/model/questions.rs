@@ -33,6 +33,10 @@ impl Model {
         self.known.is_usable()
     }
 
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.known.is_rejected()
+    }
+
     pub(crate) fn is_fresh(&self) -> bool {
         self.known.is_fresh()
     }

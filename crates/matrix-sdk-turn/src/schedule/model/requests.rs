@@ -1,16 +1,15 @@
 //! When the next request may be sent: S1, S3, S5 to S7, S9, S10 and S14.
 
-use self::Next::{At, ForSubscriber, Never, RetryAfter};
+use self::Next::{At, Never, OnDemand, RetryAfter};
 use super::words::{Draw, Luck, Moment, Nanos, SECOND};
 
 /// When to ask next, as far as the last answer says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Next {
     At(Moment),
-    /// S5: the wall clock has no say.
-    RetryAfter(Nanos),
-    /// S7: for somebody who subscribes after this.
-    ForSubscriber(Moment),
+    /// S5: nothing brings it forward.
+    RetryAfter(Moment),
+    OnDemand,
     Never,
 }
 
@@ -25,6 +24,8 @@ pub(super) struct Requests {
     /// S1: when the request was sent that is in flight.
     pub(super) in_flight: Option<Moment>,
     pub(super) next: Next,
+    /// S7: due for a new subscriber from then on.
+    pub(super) for_subscriber: Option<Moment>,
     /// S3: none before this after a success, unless a TURN server rejects what it brought.
     pub(super) floor: Moment,
     /// S9: none before this on demand after a failure.
@@ -40,8 +41,8 @@ impl Requests {
         match self.next {
             _ if self.in_flight.is_some() => None,
             At(moment) => Some(moment.left().max(self.floor.left())),
-            RetryAfter(left) => Some(left),
-            ForSubscriber(_) | Never => None,
+            RetryAfter(moment) => Some(moment.left()),
+            OnDemand | Never => None,
         }
     }
 
@@ -55,7 +56,7 @@ impl Requests {
 
     /// S7.
     pub(super) fn subscribe(&mut self) {
-        if matches!(self.next, ForSubscriber(moment) if moment.left() == 0) {
+        if self.for_subscriber.take_if(|moment| moment.left() == 0).is_some() {
             self.next = At(Moment::NOW);
         }
     }
@@ -84,7 +85,7 @@ impl Requests {
     fn ask_by(&mut self, latest: Moment) {
         match self.next {
             At(moment) => self.next = At(Moment::after(moment.left().min(latest.left()))),
-            ForSubscriber(_) => self.next = At(latest),
+            OnDemand => self.next = At(latest),
             RetryAfter(_) | Never => {}
         }
     }
@@ -92,6 +93,7 @@ impl Requests {
     /// S3. Returns when the request was sent.
     pub(super) fn succeed(&mut self) -> Moment {
         (self.next, self.floor) = (At(Moment::NOW), Moment::after(10 * SECOND));
+        self.for_subscriber = None;
         self.in_flight.take().unwrap_or(Moment::NOW)
     }
 
@@ -104,13 +106,13 @@ impl Requests {
 
     /// S7.
     pub(super) fn end(&mut self) {
-        (self.in_flight, self.next) = (None, Never);
+        (self.in_flight, self.next, self.for_subscriber) = (None, Never, None);
         (self.floor, self.spacing) = (Moment::NOW, Moment::NOW);
     }
 
     /// S14.
     pub(super) fn restored(&mut self, asked: Moment, refresh: Nanos) {
-        self.in_flight = None;
+        (self.in_flight, self.for_subscriber) = (None, None);
         (self.next, self.floor) = (At(asked.plus(refresh)), asked.plus(10 * SECOND));
     }
 

@@ -9,10 +9,10 @@ impl Model {
             awaited.approach(monotonic, wall);
         }
         match &mut requests.next {
-            Next::At(moment) | Next::ForSubscriber(moment) => moment.approach(monotonic, wall),
-            Next::RetryAfter(left) => *left = (*left - monotonic).max(0),
-            Next::Never => {}
+            Next::At(moment) | Next::RetryAfter(moment) => moment.approach(monotonic, wall),
+            Next::OnDemand | Next::Never => {}
         }
+        requests.for_subscriber.iter_mut().for_each(|moment| moment.approach(monotonic, wall));
         requests.in_flight.iter_mut().for_each(|sent| sent.pass(monotonic, wall));
         delays.failing.time_passes(monotonic);
         if let Some(held) = &mut known.held {
@@ -26,9 +26,8 @@ impl Model {
         let Some(draw) = self.draw.take() else { return };
         let span = due - draw.from.monotonic.min(draw.from.wall);
         match &mut self.requests.next {
-            Next::At(moment) => *moment = draw.from.plus(span),
-            Next::RetryAfter(left) => *left = due,
-            Next::ForSubscriber(_) | Next::Never => {}
+            Next::At(moment) | Next::RetryAfter(moment) => *moment = draw.from.plus(span),
+            Next::OnDemand | Next::Never => {}
         }
         if let Some(held) = self.known.held.as_mut().filter(|held| held.refresh == 0) {
             held.refresh = span;
