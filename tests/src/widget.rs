@@ -258,14 +258,6 @@ impl Hosted {
         hosted
     }
 
-    /// A widget that was granted TURN, and a service that asks as often as once a second.
-    pub async fn granted_and_quick() -> Self {
-        let policy = RefreshPolicy::builder().floor(Duration::from_secs(1)).build().unwrap();
-        let mut hosted = Self::start_by(|turn| turn.policy(policy), Provider::Grant, |it| it).await;
-        hosted.widget.negotiate(&[TURN]).await;
-        hosted
-    }
-
     /// A widget that watches, and received and acknowledged the credentials named `first`.
     pub async fn watching() -> Self {
         let mut hosted = Self::granted().await;

@@ -219,7 +219,9 @@ impl Rules {
         match news {
             News::Credentials(_, Some(0)) => {}
             News::NoneForGood => self.answer(Answer::Unavailable, Watch::Idle),
-            News::Credentials(..) | News::NoneForNow => self.answer(Answer::Success, Watch::Watching),
+            News::Credentials(..) | News::NoneForNow => {
+                self.answer(Answer::Success, Watch::Watching)
+            }
         }
     }
 
@@ -354,7 +356,8 @@ impl Rules {
     /// The broken rule.
     pub fn check(&self, seen: Seen) -> Result<(), String> {
         let rule = |rule| self.no_effect.0.unwrap_or(rule);
-        let is_turn_requested = matches!(self.negotiation, Negotiation::Requested(r) if !r.is_empty());
+        let is_turn_requested =
+            matches!(self.negotiation, Negotiation::Requested(r) if !r.is_empty());
         rule(Rule::W3).demands("is TURN requested", is_turn_requested, seen.is_turn_requested)?;
         self.check_subscription(seen.wants_credentials)?;
         let wants_state = matches!(self.known, Known::Expired);

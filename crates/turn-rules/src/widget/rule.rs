@@ -35,24 +35,36 @@ impl Rule {
         match self {
             Self::W1 => "messages that are not ours pass unchanged, and ours do not reach the SDK",
             Self::W2 => "`supported_api_versions` gains the MSC's version once",
-            Self::W3 => "the first response to the SDK's newest `capabilities` request says what is requested",
+            Self::W3 => {
+                "the first response to the SDK's newest `capabilities` request says what is requested"
+            }
             Self::W4 => "TURN is denied unless the provider grants it",
-            Self::W5 => "`notify_capabilities` gains what was requested and granted, and nothing else",
+            Self::W5 => {
+                "`notify_capabilities` gains what was requested and granted, and nothing else"
+            }
             Self::W6 => "without the capability, requests fail with the SDK's words",
             Self::W7 => "the first outcome answers `watch`, after 8 s at the latest",
             Self::W8 => "responses go out before updates",
             Self::W9 => "`watch` while watching has no effect; pending ones are answered together",
             Self::W10 => "`unwatch` succeeds, and no update follows its response",
-            Self::W11 => "one update is in flight, for 10 s at most; it is the newest, valid, and sent twice at most",
+            Self::W11 => {
+                "one update is in flight, for 10 s at most; it is the newest, valid, and sent twice at most"
+            }
             Self::W12 => "an update has a URI list, a username and a password",
             Self::W13 => "without credentials, only a widget that opted in is sent an empty list",
-            Self::W14 => "`content_loaded` changes nothing until the next `watch`, which gets the current credentials",
+            Self::W14 => {
+                "`content_loaded` changes nothing until the next `watch`, which gets the current credentials"
+            }
             Self::W15 => "a negotiation that ends without TURN ends the watch",
             Self::W16 => "messages of another widget have no effect",
             Self::W17 => "a response repeats its request to the byte",
             Self::W18 => "nothing that the widget sends grants it anything",
-            Self::W19 => "at most 15 requests are pending and 64 responses wait; the rest is refused or dropped",
-            Self::W20 => "after the driver or the last handle is dropped, responses go out and updates do not",
+            Self::W19 => {
+                "at most 15 requests are pending and 64 responses wait; the rest is refused or dropped"
+            }
+            Self::W20 => {
+                "after the driver or the last handle is dropped, responses go out and updates do not"
+            }
             Self::W21 => "a grant starts the subscription, and 10 s without a watch end it",
         }
     }

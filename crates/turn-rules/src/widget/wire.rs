@@ -122,7 +122,8 @@ fn check_update(
     let data = &read["data"];
     let with_its_data = update(&data["uris"], &data["username"], &data["password"]);
     Rule::W12.demands("the update", &*with_its_data, text)?;
-    let (uris, username, password) = name.map(|name| spelling.credentials(name)).unwrap_or_default();
+    let (uris, username, password) =
+        name.map(|name| spelling.credentials(name)).unwrap_or_default();
     rule.demands("the update", &*update(&json!(uris), &json!(username), &json!(password)), text)?;
     Ok(id.to_owned())
 }
