@@ -90,6 +90,10 @@ impl Run {
             Event::Time(span) => self.pass(span),
             Event::Driver => self.drive(),
             Event::Receive => self.receive(),
+            Event::Close => {
+                self.machine.close();
+                self.rules.on(rules::Event::Closes);
+            }
             Event::Acknowledge => {
                 if let Some(id) = &self.newest.update {
                     let update = request("toWidget", WIDGET_ID, id, "update_turn_servers", "{}");

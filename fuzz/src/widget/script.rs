@@ -25,6 +25,8 @@ pub(super) enum Event<'s> {
     Driver,
     /// `r`: the client receives a message.
     Receive,
+    /// `x`: the driver or the last handle is dropped.
+    Close,
     /// `a`: the widget acknowledges the last update.
     Acknowledge,
     /// `w` and `u`: the widget asks to watch, and to watch no longer.
@@ -55,6 +57,7 @@ impl<'s> Event<'s> {
             ('*', time) => Self::Time(Duration::from_millis(time.parse::<u16>().ok()?.into())),
             ('d', _) => Self::Driver,
             ('r', _) => Self::Receive,
+            ('x', _) => Self::Close,
             ('a', _) => Self::Acknowledge,
             ('w', _) => Self::Request("watch_turn_servers"),
             ('u', _) => Self::Request("unwatch_turn_servers"),

@@ -277,8 +277,8 @@ impl Pair {
     /// Skips the SDK's messages.
     async fn client_receives(&mut self) -> Result<(), TestCaseError> {
         let received = loop {
-            let Some(received) = self.widget.handle.recv().now_or_never() else { break None };
-            let received = received.unwrap();
+            let received = self.widget.handle.recv().now_or_never().flatten();
+            let Some(received) = received else { break None };
             if received.contains("turn_servers\",\"data\"") {
                 break Some(received);
             }

@@ -216,19 +216,18 @@ impl Rules {
     /// W7: the first outcome answers all pending requests. Expired credentials are none.
     fn settle(&mut self) {
         let Known::Newest(news) = self.known else { return };
-        match news {
-            News::Credentials(_, Some(0)) => {}
-            News::NoneForGood => self.answer(Answer::Unavailable, Watch::Idle),
-            News::Credentials(..) | News::NoneForNow => {
-                self.answer(Answer::Success, Watch::Watching)
-            }
-        }
+        let (answer, watch) = match news {
+            News::Credentials(_, Some(0)) => return,
+            News::NoneForGood => (Answer::Unavailable, Watch::Idle),
+            News::Credentials(..) | News::NoneForNow => (Answer::Success, Watch::Watching),
+        };
+        self.answer(answer, watch, Rule::W7);
     }
 
     /// W7, W11, W21: no outcome within 8 s, no acknowledgement within 10 s, or no watch within 10 s.
     fn on_timeout(&mut self) {
         match self.watch {
-            Watch::Pending(_, 0) => self.answer(Answer::Success, Watch::Watching),
+            Watch::Pending(_, 0) => self.answer(Answer::Success, Watch::Watching, Rule::W7),
             Watch::Expected(0) => self.stop(Rule::W21),
             _ => {}
         }
@@ -241,15 +240,15 @@ impl Rules {
     }
 
     /// Answers all pending requests.
-    fn answer(&mut self, answer: Answer, then: Watch) {
+    fn answer(&mut self, answer: Answer, then: Watch, rule: Rule) {
         if matches!(self.watch, Watch::Pending(..)) {
-            let Watch::Pending(requests, _) = self.set_watch(then, Rule::W7) else { return };
-            requests.into_iter().for_each(|request| self.respond(request, answer, Rule::W7));
+            let Watch::Pending(requests, _) = self.set_watch(then, rule) else { return };
+            requests.into_iter().for_each(|request| self.respond(request, answer, rule));
         }
     }
 
     fn stop(&mut self, rule: Rule) {
-        self.answer(Answer::Success, Watch::Idle);
+        self.answer(Answer::Success, Watch::Idle, rule);
         self.set_watch(Watch::Idle, rule);
     }
 
@@ -332,6 +331,8 @@ impl Rules {
         let (due, text) = match (due, received) {
             (None, None) => return Ok(None),
             (None, Some(text)) => {
+                // Each request has its response already, so W19 dropped that one.
+                let rule = if wire::is_update(text) { rule } else { Rule::W19 };
                 return Err(rule.broken(format_args!("the client receives {text}")));
             }
             (Some(due), None) => return Err(rule.broken(format_args!("{due:?} is missing"))),

@@ -98,7 +98,7 @@ fn check_response(rule: Rule, request: &str, answer: Answer, text: &str) -> Resu
     rule.demands(format_args!("the response to {request}"), &*answer.text(), response)
 }
 
-fn is_update(text: &str) -> bool {
+pub(super) fn is_update(text: &str) -> bool {
     let read: Option<Value> = serde_json::from_str(text).ok();
     read.is_some_and(|message| message["action"] == "update_turn_servers")
 }
