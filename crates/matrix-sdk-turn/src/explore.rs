@@ -45,6 +45,11 @@ pub(crate) enum Depth {
     All(usize),
 }
 
+/// Whether explorations go to their full depth, as in CI (see docs/testing.md).
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TURN_EXPLORATION").is_some_and(|depth| depth == "full")
+}
+
 /// Takes a system through all sequences of at most that many events.
 pub(crate) fn explore<S: System>(start: S, most: usize) -> Explored {
     let mut seen = HashSet::from([digest(&start)]);

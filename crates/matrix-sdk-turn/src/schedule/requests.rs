@@ -216,11 +216,6 @@ mod explored {
             }
             self.rejection.asked = self.rejection.asked.map(|asked| asked.aged(by).or_long_ago());
         }
-
-        /// How long until one is due, as if there were no floor.
-        pub(in super::super) fn due(&self) -> Option<Duration> {
-            self.next.remaining(now())
-        }
     }
 
     impl Timestamp {
