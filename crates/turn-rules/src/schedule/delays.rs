@@ -150,8 +150,7 @@ impl Refreshes {
 impl Failing {
     /// Transient failures do not end a streak; whatever the homeserver says does.
     fn count(&mut self, why: Why, sent: Moment) {
-        let is_transient =
-            matches!(why, Why::Unreachable | Why::RateLimited { .. } | Why::Expired);
+        let is_transient = matches!(why, Why::Unreachable | Why::RateLimited { .. } | Why::Expired);
         let since = if self.transient > 0 { self.since } else { sent.monotonic };
         let (transient, since) = if is_transient { (self.transient + 1, since) } else { (0, 0) };
         *self = Self { why: Some(why), in_a_row: self.in_a_row + 1, transient, since };

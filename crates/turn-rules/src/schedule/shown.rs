@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Broken, Rules, Shown, ensure, same,
+    Broken, Rules, Shown, ensure,
     requests::Due,
+    same,
     time::{Nanos, SECOND, nanos},
 };
 

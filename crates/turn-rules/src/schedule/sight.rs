@@ -1,8 +1,9 @@
 //! S2, S6, S7 and S12: what is held, and what subscribers are told.
 
 use super::{
-    Broken, Name, Rules, State, Why, ensure, same,
+    Broken, Name, Rules, State, Why, ensure,
     requests::Due,
+    same,
     time::{MINUTE, Moment, Nanos, SECOND, Span},
 };
 
