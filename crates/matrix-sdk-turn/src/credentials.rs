@@ -188,14 +188,28 @@ impl PartialEq for TurnServer {
 
 impl Eq for TurnServer {}
 
-/// Shows the URIs, and neither username nor password: the username names the account, and is half
-/// of the credential.
+/// Shows the first URIs, and neither username nor password: the username names the account, and is
+/// half of the credential.
 impl fmt::Debug for TurnServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TurnServer")
-            .field("uris", &self.credentials.uris)
+            .field("uris", &FirstUris(self.uris()))
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
+    }
+}
+
+/// URIs as `Debug` shows them, in a line that stays short however many there are.
+struct FirstUris<'a>(&'a [String]);
+
+/// How many URIs `Debug` shows. A real answer has fewer.
+const SHOWN_URIS: usize = 16;
+
+impl fmt::Debug for FirstUris<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = f.debug_list();
+        list.entries(self.0.iter().take(SHOWN_URIS));
+        if self.0.len() > SHOWN_URIS { list.finish_non_exhaustive() } else { list.finish() }
     }
 }
 
@@ -233,6 +247,14 @@ mod tests {
         assert!(debug.contains("turn:example.org"));
         assert!(!debug.contains("alice-name"));
         assert!(!debug.contains("s3cret"));
+    }
+
+    #[test]
+    fn debug_stays_short_however_many_uris_there_are() {
+        let uris = (0..5_000).map(|n| format!("turn:a{n}")).collect();
+        let debug = format!("{:?}", TurnServer::new(uris, "u", "p"));
+        assert!(debug.contains("\"turn:a15\", .."), "{debug}");
+        assert!(debug.len() < 500, "{}", debug.len());
     }
 
     #[test]

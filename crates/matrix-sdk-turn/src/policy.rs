@@ -27,7 +27,7 @@ pub struct RefreshPolicy {
     pub(crate) floor: Duration,
     pub(crate) retry: RetryDelays,
     pub(crate) not_configured_interval: Duration,
-    pub(crate) forbidden_interval: Duration,
+    pub(crate) refused_interval: Duration,
     pub(crate) max_timer: Duration,
     pub(crate) request_timeout: Duration,
 }
@@ -64,9 +64,9 @@ const RETRY_MAX_EXPIRED: Duration = Duration::from_secs(10);
 /// A TURN server is configured by a person, who can wait an hour or restart the client.
 const NOT_CONFIGURED_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// Long enough that opening calls in a row asks once, short enough that somebody who was just given
-/// access is not told to restart.
-const FORBIDDEN_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// Long enough that opening calls in a row asks once, short enough that a user need not restart the
+/// client after an administrator has granted access or configured a TURN server.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 impl Default for RefreshPolicy {
     fn default() -> Self {
@@ -76,7 +76,7 @@ impl Default for RefreshPolicy {
             floor: FLOOR,
             retry: RetryDelays { min: RETRY_MIN, max: RETRY_MAX, max_expired: RETRY_MAX_EXPIRED },
             not_configured_interval: NOT_CONFIGURED_INTERVAL,
-            forbidden_interval: FORBIDDEN_INTERVAL,
+            refused_interval: REFUSED_INTERVAL,
             max_timer: Self::MAX_TIMER,
             request_timeout: Self::REQUEST_TIMEOUT,
         }
@@ -132,9 +132,10 @@ impl RefreshPolicy {
         self.not_configured_interval
     }
 
-    /// How long after a refusal a new subscriber makes the homeserver be asked again: 5 min.
-    pub fn forbidden_interval(&self) -> Duration {
-        self.forbidden_interval
+    /// How long after the homeserver refused TURN, or said that it has none, a new subscriber makes
+    /// the library ask again: 5 min.
+    pub fn refused_interval(&self) -> Duration {
+        self.refused_interval
     }
 
     /// The longest any timer is set for: 30 s.
@@ -213,10 +214,10 @@ impl RefreshPolicyBuilder {
         self
     }
 
-    /// How long after a refusal a new subscriber makes the homeserver be asked again: 5 min. From
-    /// 10 s to 1 day.
-    pub fn forbidden_interval(mut self, interval: Duration) -> Self {
-        self.policy.forbidden_interval = interval;
+    /// How long after the homeserver refused TURN, or said that it has none, a new subscriber makes
+    /// the library ask again: 5 min. From 10 s to 1 day.
+    pub fn refused_interval(mut self, interval: Duration) -> Self {
+        self.policy.refused_interval = interval;
         self
     }
 
@@ -265,7 +266,7 @@ impl RefreshPolicyBuilder {
             ("retry_min", retry.min, Duration::from_millis(100), retry.max),
             ("retry_max_expired", retry.max_expired, retry.min, retry.max),
             ("not_configured_interval", policy.not_configured_interval, MINUTE, DAY),
-            ("forbidden_interval", policy.forbidden_interval, 10 * SECOND, DAY),
+            ("refused_interval", policy.refused_interval, 10 * SECOND, DAY),
             ("max_timer", policy.max_timer, SECOND, RefreshPolicy::MAX_TIMER),
             ("request_timeout", policy.request_timeout, SECOND, MINUTE),
         ] {
@@ -298,7 +299,7 @@ mod tests {
             .retry_max(secs(70))
             .retry_max_expired(secs(12))
             .not_configured_interval(secs(120))
-            .forbidden_interval(secs(13))
+            .refused_interval(secs(13))
             .max_timer(secs(29))
             .request_timeout(secs(7))
             .build()
@@ -310,7 +311,7 @@ mod tests {
             policy.retry_max(),
             policy.retry_max_expired(),
             policy.not_configured_interval(),
-            policy.forbidden_interval(),
+            policy.refused_interval(),
             policy.max_timer(),
             policy.request_timeout(),
         ];
@@ -327,7 +328,7 @@ mod tests {
             (RefreshPolicyBuilder::floor, HOUR),
             (RefreshPolicyBuilder::retry_max, HOUR),
             (RefreshPolicyBuilder::not_configured_interval, DAY),
-            (RefreshPolicyBuilder::forbidden_interval, DAY),
+            (RefreshPolicyBuilder::refused_interval, DAY),
             (RefreshPolicyBuilder::max_timer, 30),
             (RefreshPolicyBuilder::request_timeout, 60),
         ];
@@ -354,7 +355,7 @@ mod tests {
             (builder().retry_max(year), "retry_max"),
             (builder().retry_max_expired(zero), "retry_max_expired"),
             (builder().not_configured_interval(zero), "not_configured_interval"),
-            (builder().forbidden_interval(zero), "forbidden_interval"),
+            (builder().refused_interval(zero), "refused_interval"),
             (builder().max_timer(zero), "max_timer"),
             (builder().request_timeout(zero), "request_timeout"),
         ];

@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::{
     credentials::TurnServer,
     unavailable::{Unavailable, UnavailableReason},
-    uri::LeftOutUri,
+    uri::{InvalidIceUri, LeftOutUri},
 };
 
 /// Where TURN credentials come from.
@@ -103,7 +103,10 @@ impl Answer {
                 return Err(misconfigured(&format!("none of its URIs can be used: {reason}")));
             }
             (_, []) => {}
-            (_, left_out) => warn!(?left_out, "leaving out URIs that are not those of ICE servers"),
+            (_, left_out) => {
+                let (count, reasons) = (left_out.len(), distinct_reasons(left_out));
+                warn!(count, ?reasons, "leaving out URIs that are not those of ICE servers");
+            }
         }
         match server.flaw() {
             Some(flaw) => Err(misconfigured(flaw)),
@@ -122,10 +125,20 @@ impl Answer {
     }
 }
 
+/// Each reason once, so that a log line stays short however many URIs are left out.
+fn distinct_reasons(left_out: &[LeftOutUri]) -> Vec<InvalidIceUri> {
+    let mut reasons = Vec::new();
+    for LeftOutUri { reason, .. } in left_out {
+        if !reasons.contains(reason) {
+            reasons.push(*reason);
+        }
+    }
+    reasons
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uri::InvalidIceUri;
 
     fn answer(uris: &[&str], username: &str, password: &str) -> Result<Answer, UnavailableReason> {
         let uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
@@ -210,6 +223,14 @@ mod tests {
             left_out,
             [("turn://a", InvalidIceUri::Slash), ("http:a", InvalidIceUri::Scheme)]
         );
+    }
+
+    #[test]
+    fn each_reason_for_leaving_out_a_uri_is_logged_once() {
+        let uris = (0..12_000).flat_map(|n| [format!("turn://{n}"), format!("http:{n}")]);
+        let server = TurnServer::new(uris.collect(), "u", "p");
+        let reasons = distinct_reasons(server.left_out());
+        assert_eq!(reasons, [InvalidIceUri::Slash, InvalidIceUri::Scheme]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     fmt::{self, Write as _},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
@@ -17,8 +17,17 @@ use serde::Serialize;
 pub struct Unavailable {
     reason: UnavailableReason,
     detail: Option<Arc<str>>,
-    retry_after: Option<Duration>,
+    retry_after: Option<RetryAfter>,
     matrix_error: Option<Arc<MatrixError>>,
+}
+
+/// How long the homeserver asked to be left alone for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
+enum RetryAfter {
+    Delay(Duration),
+    /// Until a date of its wall clock, which the service reads with its own.
+    Date(SystemTime),
 }
 
 /// The kinds of [`Unavailable`], to decide by.
@@ -53,6 +62,11 @@ pub enum UnavailableReason {
     Unreachable,
     /// The credentials expired, and the request for new ones is not answered yet.
     Expired,
+    /// A TURN server rejected the credentials, and the homeserver has not answered since: see
+    /// [`TurnService::report_rejected`](crate::TurnService::report_rejected). Only
+    /// [`TurnService::get`](crate::TurnService::get) and [`Refresh`](crate::Refresh) return this.
+    /// Asked again within 10 s.
+    Rejected,
 }
 
 impl UnavailableReason {
@@ -63,6 +77,7 @@ impl UnavailableReason {
             Self::RateLimited
             | Self::Unreachable
             | Self::Expired
+            | Self::Rejected
             | Self::NotLoggedIn
             | Self::SoftLoggedOut => true,
             Self::NotConfigured | Self::Misconfigured | Self::Forbidden | Self::LoggedOut => false,
@@ -159,7 +174,22 @@ impl Unavailable {
 
     /// With the time the homeserver asked to be left alone for.
     pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
-        Self { retry_after, ..self }
+        Self { retry_after: retry_after.map(RetryAfter::Delay), ..self }
+    }
+
+    /// With the date before which the homeserver asked to be left alone.
+    #[cfg(feature = "client")]
+    pub(crate) fn with_retry_date(self, date: SystemTime) -> Self {
+        Self { retry_after: Some(RetryAfter::Date(date)), ..self }
+    }
+
+    /// Reads the date that the homeserver named, if it named one, at the moment `now` of its answer.
+    /// A date in the past names no time.
+    pub(crate) fn dated(self, now: SystemTime) -> Self {
+        match self.retry_after {
+            Some(RetryAfter::Date(date)) => self.with_retry_after(date.duration_since(now).ok()),
+            _ => self,
+        }
     }
 
     /// With the Matrix error that the homeserver answered.
@@ -179,9 +209,13 @@ impl Unavailable {
     }
 
     /// How long the homeserver asked to be left alone for, counted from its answer. Only with
-    /// [`UnavailableReason::RateLimited`].
+    /// [`UnavailableReason::RateLimited`]. A homeserver may name a date instead: the service turns
+    /// it into a duration by its own clock, and before that this is `None`.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        match self.retry_after {
+            Some(RetryAfter::Delay(delay)) => Some(delay),
+            Some(RetryAfter::Date(_)) | None => None,
+        }
     }
 
     /// The Matrix error that the homeserver answered, if it answered one.
@@ -222,6 +256,9 @@ impl fmt::Display for Unavailable {
             }
             UnavailableReason::Unreachable => {
                 "the homeserver gave no usable answer: it is asked again soon"
+            }
+            UnavailableReason::Rejected => {
+                "a TURN server rejected the credentials: the homeserver is asked for others"
             }
             UnavailableReason::Expired => {
                 "the TURN credentials expired and new ones are not here yet: they are being asked \

@@ -79,8 +79,8 @@ impl Run {
             Event::Decision(granted) => {
                 let is_requested = self.model.negotiation.is_turn_requested();
                 assert_eq!(self.machine.is_turn_requested(), is_requested);
-                self.machine.on_decision(granted);
-                self.model.on_decision(granted);
+                self.machine.on_decision(|| self.now, granted);
+                self.model.on_decision(self.now, granted);
             }
             Event::State(state) if self.is_subscribed => {
                 let state = state.at(self.now);

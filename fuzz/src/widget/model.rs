@@ -32,6 +32,8 @@ pub(super) struct Model {
 
 enum Watch {
     No,
+    /// W21: TURN was granted.
+    Expected(Instant),
     Pending(Vec<String>, Instant),
     Yes(Option<Told>),
 }
@@ -116,7 +118,7 @@ impl Model {
             }
         }
         match &mut self.watch {
-            Watch::No => {
+            Watch::No | Watch::Expected(_) => {
                 let until = now.monotonic + Duration::from_secs(8);
                 self.watch = Watch::Pending(vec![request.to_owned()], until);
             }
@@ -155,12 +157,14 @@ impl Model {
         self.watch = Watch::No;
     }
 
-    /// W4 and W15.
-    pub(super) fn on_decision(&mut self, granted: bool) {
+    /// W4, W15 and W21.
+    pub(super) fn on_decision(&mut self, now: Timestamp, granted: bool) {
         let Some(is_granted) = self.negotiation.decide(granted) else { return };
         self.is_granted = is_granted;
         if !is_granted {
             self.stop();
+        } else if let Watch::No | Watch::Expected(_) = self.watch {
+            self.watch = Watch::Expected(now.monotonic + Duration::from_secs(10));
         }
     }
 
@@ -180,6 +184,9 @@ impl Model {
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if matches!(&self.watch, Watch::Pending(_, until) if now.monotonic >= *until) {
             self.answer_pending(None, Watch::Yes(None));
+        }
+        if matches!(self.watch, Watch::Expected(until) if now.monotonic >= until) {
+            self.watch = Watch::No;
         }
         if self.in_flight.as_ref().is_some_and(|(_, until)| now.monotonic >= *until) {
             self.in_flight = None;
@@ -258,7 +265,7 @@ impl Model {
     pub(super) fn held(&self) -> impl Iterator<Item = &str> {
         let pending = match &self.watch {
             Watch::Pending(requests, _) => &**requests,
-            Watch::No | Watch::Yes(_) => &[],
+            Watch::No | Watch::Expected(_) | Watch::Yes(_) => &[],
         };
         let responses = self.responses.iter().map(|response| &response.request);
         pending.iter().chain(responses).map(String::as_str)

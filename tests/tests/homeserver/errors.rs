@@ -1,5 +1,9 @@
 //! What an error means, and whose word it is.
 
+use std::time::SystemTime;
+
+use matrix_sdk_turn::Clock;
+
 use super::*;
 
 #[tokio::test]
@@ -46,7 +50,8 @@ async fn f17_an_error_page_at_a_refresh_withdraws_nothing() {
     let page = ResponseTemplate::new(404).set_body_string("<html>default backend - 404");
     let page = homeserver.serve_turn_servers(page).await;
     turn.report_rejected(&server);
-    assert_eq!(turn.get().await, Ok(server), "it is all there is, and has 59 minutes left");
+    assert_eq!(turn.get().await.unwrap_err().reason(), UnavailableReason::Unreachable);
+    assert_eq!(turn.state().unwrap().available(), Some(&server), "it has 59 minutes left");
     assert_eq!(turn.last_failure().unwrap().reason(), UnavailableReason::Unreachable);
     assert!(turn.next_request_in().unwrap() <= Duration::from_secs(60));
     drop(page);
@@ -71,10 +76,38 @@ async fn answer_429_is_rate_limited_and_keeps_the_retry_after() {
     let header = limit(json!({})).insert_header("retry-after", "120");
     assert_eq!(fetch(header).await.unwrap_err().retry_after(), Some(Duration::from_secs(120)));
 
+    let date = limit(json!({})).insert_header("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT");
+    assert_eq!(fetch(date).await.unwrap_err().retry_after(), None, "no clock has read it yet");
+
     let unavailable = fetch(ResponseTemplate::new(429).set_body_string("slow down")).await;
     let unavailable = unavailable.unwrap_err();
     assert_eq!(unavailable.reason(), UnavailableReason::RateLimited);
     assert_eq!(unavailable.retry_after(), None);
+}
+
+#[tokio::test]
+async fn s05_a_retry_after_date_is_read_with_the_services_clock() {
+    let homeserver = Homeserver::start().await;
+    let date = "Fri, 31 Dec 2100 23:59:59 GMT";
+    let limit = matrix_error(429, "M_LIMIT_EXCEEDED", json!({}));
+    homeserver.answer_turn_servers(limit.insert_header("retry-after", date)).await;
+    let half_a_minute_before = SystemTime::UNIX_EPOCH + Duration::from_secs(4_133_980_769);
+    let turn = TurnService::builder(HomeserverSource::new(&homeserver.client))
+        .clock(StoppedClock(half_a_minute_before))
+        .build();
+    let why = turn.get().await.unwrap_err();
+    assert_eq!(why.reason(), UnavailableReason::RateLimited);
+    assert_eq!(why.retry_after(), Some(Duration::from_secs(30)));
+}
+
+/// A wall clock that stands still.
+#[derive(Debug)]
+struct StoppedClock(SystemTime);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp { wall: self.0, ..Timestamp::now() }
+    }
 }
 
 #[tokio::test]

@@ -84,18 +84,24 @@ async fn a_homeserver_that_refuses_each_new_token_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn f10_the_versions_are_not_retried_by_the_sdk_either() {
-    let homeserver = Homeserver::start().await;
-    homeserver.server.reset().await;
-    Mock::given(method("GET"))
-        .and(path("/_matrix/client/versions"))
-        .respond_with(ResponseTemplate::new(502))
-        .mount(&homeserver.server)
-        .await;
-    let unavailable = HomeserverSource::new(&homeserver.client).fetch().await.unwrap_err();
-    assert_eq!(unavailable.reason(), UnavailableReason::Unreachable);
-    // With retries, it would be that there was no answer in time.
-    assert!(unavailable.to_string().contains("HTTP status 502"), "{unavailable}");
+async fn s07_only_the_turn_endpoint_is_asked_and_not_the_versions() {
+    for refusal in [
+        matrix_error(403, "M_FORBIDDEN", json!({})),
+        matrix_error(404, "M_UNRECOGNIZED", json!({})),
+        ResponseTemplate::new(502),
+    ] {
+        let homeserver = Homeserver::start().await;
+        homeserver.server.reset().await;
+        Mock::given(method("GET"))
+            .and(path("/_matrix/client/versions"))
+            .respond_with(refusal)
+            .expect(0)
+            .mount(&homeserver.server)
+            .await;
+        homeserver.answer_turn_servers(turn_servers("alice", 60)).await;
+        let answer = HomeserverSource::new(&homeserver.client).fetch().await.unwrap();
+        assert_eq!(answer.server().username(), "alice");
+    }
 }
 
 #[tokio::test]

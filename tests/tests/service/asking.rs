@@ -165,15 +165,87 @@ async fn get_returns_what_is_valid_within_a_second_though_the_homeserver_hangs()
 }
 
 #[tokio::test(start_paused = true)]
-async fn get_waits_for_the_answer_if_what_is_held_was_rejected() {
+async fn s10_get_returns_no_rejected_credentials_before_the_homeserver_has_answered_again() {
     let (service, script, _clock) = service();
+    let mut states = service.subscribe();
     script.answer(available("alice"));
-    let alice = service.get().await.unwrap();
+    let alice = next(&mut states).await.available().unwrap().clone();
     service.report_rejected(&alice);
 
     let asked = Instant::now();
-    assert_eq!(service.get().await, Ok(alice), "it is all there is");
-    assert_eq!(asked.elapsed().as_secs(), 8);
+    assert_eq!(service.get().await.unwrap_err().reason(), UnavailableReason::Unreachable);
+    assert_eq!(asked.elapsed().as_secs(), 8, "the homeserver hangs");
+    assert_eq!(service.state().unwrap().available(), Some(&alice));
+    assert_eq!(states.next().now_or_never(), None, "the stream keeps the credentials");
+
+    script.answer(available("alice"));
+    sleep(MINUTE).await;
+    assert_eq!(service.get().await, Ok(alice), "the homeserver has handed them out again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_report_then_get_in_a_loop_asks_once_per_floor() {
+    let (service, script, _clock) = service();
+    (0..10).for_each(|_| script.answer(available("alice")));
+    let alice = service.get().await.unwrap();
+    service.report_rejected(&alice);
+    assert_eq!(service.get().await.as_ref(), Ok(&alice), "the homeserver has no others");
+
+    let mut refused = 0;
+    for _ in 0..100 {
+        service.report_rejected(&alice);
+        if let Err(why) = service.get().await {
+            assert_eq!(why.reason(), UnavailableReason::Rejected);
+            refused += 1;
+        }
+    }
+    assert_eq!((refused, script.requests()), (100, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s10_get_returns_the_fallback_in_place_of_what_was_rejected() {
+    let (source, script) = scripted();
+    let own = TurnServer::new(vec!["stun:stun.example.org".to_owned()], "", "");
+    let service = TurnService::builder(source).fallback(own.clone()).unwrap().build();
+    service.use_fallback(true);
+    script.answer(available("alice"));
+    let alice = service.get().await.unwrap();
+    service.report_rejected(&alice);
+    script.answer(unavailable(UnavailableReason::NotConfigured));
+    assert_eq!(service.get().await, Ok(own));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s07_get_asks_a_homeserver_without_turn_again_after_5_minutes() {
+    let (service, script, _clock) = service();
+    script.answer(unavailable(UnavailableReason::NotConfigured));
+    service.get().await.unwrap_err();
+    sleep(5 * MINUTE - SECOND).await;
+    service.get().await.unwrap_err();
+    assert_eq!(script.requests(), 1);
+
+    sleep(SECOND).await;
+    script.answer(available("alice"));
+    assert_eq!(service.get().await.unwrap().username(), "alice");
+    assert_eq!(script.requests(), 2);
+}
+
+/// The administrator moved the TURN server long before the credentials expire.
+#[tokio::test(start_paused = true)]
+async fn s09_refresh_brings_the_uris_that_the_homeserver_hands_out_now() {
+    let at = |host: &str| {
+        let server = TurnServer::new(vec![format!("turn:{host}")], "alice", "turn-s3cret");
+        Answer::new(server, 24 * HOUR)
+    };
+    let (service, script, _clock) = service();
+    let mut states = service.subscribe();
+    script.answer(at("old.example.org"));
+    next(&mut states).await;
+
+    sleep(MINUTE).await;
+    script.answer(at("new.example.org"));
+    assert_eq!(service.refresh().await.unwrap().uris(), ["turn:new.example.org"]);
+    assert_eq!(next(&mut states).await.available().unwrap().uris(), ["turn:new.example.org"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ use std::{
 use async_trait::async_trait;
 use futures::{FutureExt, future::join_all, stream::FusedStream};
 use matrix_sdk_turn::{
-    Clock, RefreshPolicy, TurnServer, TurnServerSource, TurnService, TurnState, TurnStates,
+    Answer, Clock, RefreshPolicy, TurnServer, TurnServerSource, TurnService, TurnState, TurnStates,
     Unavailable, UnavailableReason,
 };
 use tests::{

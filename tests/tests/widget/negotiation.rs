@@ -54,6 +54,19 @@ async fn w03_either_identifier_requests_it_and_what_was_written_comes_back() {
 }
 
 #[tokio::test]
+async fn w05_the_grant_is_told_to_a_widget_that_requests_450_capabilities() {
+    let mut hosted = Hosted::start(Provider::Grant).await;
+    let types = (0..450).map(|n| format!("org.matrix.msc2762.send.event:org.example.{n:0>40}"));
+    let capabilities: Vec<String> = types.chain([TURN.to_owned()]).collect();
+    let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+    let notify = hosted.widget.negotiate(&capabilities).await;
+    assert!(notify.to_string().len() > 64 * 1024);
+    for list in ["requested", "approved"] {
+        assert!(strings(&notify["data"][list]).contains(&TURN), "{list}");
+    }
+}
+
+#[tokio::test]
 async fn w03_a_response_to_another_request_requests_nothing() {
     let mut hosted = Hosted::start(Provider::Grant).await;
     let widget = &mut hosted.widget;

@@ -1,4 +1,4 @@
-//! W7 to W10, W14 and W17: `watch_turn_servers`, `unwatch_turn_servers`, and how they are answered.
+//! W7 to W10, W14, W17 and W21: `watch_turn_servers`, `unwatch_turn_servers`, and how they are answered.
 
 use matrix_sdk_turn::{TurnServerCapability, UnavailableReason};
 use serde_json::json;
@@ -73,6 +73,48 @@ async fn w07_no_turn_servers_and_no_session_are_errors() {
         hosted.widget.receives_nothing_for(seconds(7200)).await;
         assert_eq!(hosted.script.requests(), 1);
     }
+}
+
+#[tokio::test]
+async fn w21_the_homeserver_is_asked_when_turn_is_granted() {
+    let mut hosted = Hosted::granted().await;
+    hosted.script.answer(available("first"));
+    hosted.widget.receives_nothing_for(seconds(2)).await;
+    assert_eq!(hosted.script.requests(), 1);
+
+    let asked = tokio::time::Instant::now();
+    hosted.widget.expect_response(WATCH, json!({})).await;
+    hosted.widget.expect_update("first").await;
+    assert_eq!(asked.elapsed(), seconds(0), "they are there already");
+    assert_eq!(hosted.script.requests(), 1);
+}
+
+#[tokio::test]
+async fn w21_the_subscription_of_a_widget_that_does_not_watch_ends_after_10_seconds() {
+    let hosted = Hosted::granted().await;
+    hosted.widget.receives_nothing_for(seconds(9)).await;
+    assert_eq!(hosted.turn.status().subscribers, 1);
+    hosted.widget.receives_nothing_for(seconds(2)).await;
+    assert_eq!(hosted.turn.status().subscribers, 0);
+}
+
+#[tokio::test]
+async fn w21_a_widget_that_watches_within_10_seconds_keeps_the_subscription() {
+    let mut hosted = Hosted::granted().await;
+    hosted.script.answer(available("first"));
+    hosted.widget.receives_nothing_for(seconds(9)).await;
+    hosted.widget.expect_response(WATCH, json!({})).await;
+    hosted.widget.expect_update("first").await;
+    hosted.widget.receives_nothing_for(seconds(60)).await;
+    assert_eq!((hosted.turn.status().subscribers, hosted.script.requests()), (1, 1));
+}
+
+#[tokio::test]
+async fn w21_a_widget_that_is_denied_turn_costs_no_request() {
+    let mut hosted = Hosted::start(Provider::Deny).await;
+    hosted.widget.negotiate(&[TURN]).await;
+    hosted.widget.receives_nothing_for(seconds(60)).await;
+    assert_eq!(hosted.script.requests(), 0);
 }
 
 #[tokio::test]

@@ -24,14 +24,13 @@ pub fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
         )));
     }
     let malformed = || {
-        Unavailable::unreachable(
-            "its answer has not the shape of one: uris, username, password and ttl",
-        )
+        Unavailable::unreachable("malformed response: expected uris, username, password and ttl")
     };
 
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
-    let has_no_uris =
-        fields.get("uris").is_some_and(|uris| serde_json::from_str::<[(); 0]>(uris.get()).is_ok());
+    let has_no_uris = fields.get("uris").is_some_and(|uris| {
+        uris.get() == "null" || serde_json::from_str::<[(); 0]>(uris.get()).is_ok()
+    });
     if fields.is_empty() || has_no_uris {
         return Err(Unavailable::new(UnavailableReason::NotConfigured));
     }
@@ -44,7 +43,7 @@ type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// ruma's response type, for an answer that has its shape.
 ///
-/// Not by ruma's own parser, which takes no `ttl` beyond 2^53 - 1.
+/// Not by ruma's own parser, which rejects valid credentials because of their `ttl`.
 fn credentials(fields: &Fields<'_>) -> Option<v3::Response> {
     fn field<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
         serde_json::from_str(fields.get(name)?.get()).ok()
@@ -54,8 +53,17 @@ fn credentials(fields: &Fields<'_>) -> Option<v3::Response> {
         field(fields, "username")?,
         field(fields, "password")?,
         field(fields, "uris")?,
-        Duration::from_secs(field(fields, "ttl")?),
+        ttl(fields.get("ttl").map_or("null", |ttl| ttl.get())),
     ))
+}
+
+/// How long credentials hold, rounded down to seconds. Zero if the homeserver does not say so with a
+/// finite number that is not negative. Synapse sent `7200.0` until 2021.
+fn ttl(json: &str) -> Duration {
+    let whole = serde_json::from_str(json).ok();
+    // A float beyond the range of integers becomes the largest one, a negative one zero.
+    let seconds = whole.or_else(|| serde_json::from_str::<f64>(json).ok().map(|secs| secs as u64));
+    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -70,11 +78,13 @@ mod tests {
 
     #[test]
     fn an_empty_object_is_not_configured() {
-        for body in ["{}", " { } \n", "{\"uris\":[]}"] {
+        for body in ["{}", " { } \n", "{\"uris\":[]}", "{\"uris\": null}"] {
             assert_eq!(reason(body.as_bytes()), UnavailableReason::NotConfigured, "{body}");
         }
-        let conduit = json!({ "username": "", "password": "", "uris": [], "ttl": 86400 });
-        assert_eq!(reason(conduit.to_string().as_bytes()), UnavailableReason::NotConfigured);
+        for uris in [json!([]), json!(null)] {
+            let conduit = json!({ "username": "", "password": "", "uris": uris, "ttl": 86400 });
+            assert_eq!(reason(conduit.to_string().as_bytes()), UnavailableReason::NotConfigured);
+        }
     }
 
     #[test]
@@ -83,10 +93,6 @@ mod tests {
         assert!(interpret(ok.to_string().as_bytes()).is_ok());
 
         let broken = [
-            ("ttl", json!(-1)),
-            ("ttl", json!(1.5)),
-            ("ttl", json!("60")),
-            ("ttl", json!(null)),
             ("uris", json!("turn:a")),
             ("uris", json!([1])),
             ("username", json!(1)),
@@ -103,13 +109,33 @@ mod tests {
         assert_eq!(reason(&[b'['; 60_000]), UnavailableReason::Unreachable);
     }
 
+    fn ttl_of(ttl: &str) -> u64 {
+        let answer = format!(r#"{{"username":"u","password":"p","uris":["turn:a"]{ttl}}}"#);
+        interpret(answer.as_bytes()).unwrap_or_else(|why| panic!("{ttl}: {why}")).ttl.as_secs()
+    }
+
     #[test]
-    fn a_ttl_of_zero_or_of_2_to_the_64_is_taken() {
-        for (ttl, taken) in [(0, 0), (1, 1), (u64::MAX, u64::MAX)] {
-            let answer =
-                json!({ "username": "u", "password": "p", "uris": ["turn:a"], "ttl": ttl });
-            let answer = interpret(answer.to_string().as_bytes()).unwrap();
-            assert_eq!(answer.ttl, Duration::from_secs(taken));
+    fn s13_a_ttl_is_any_finite_number_rounded_down() {
+        for (ttl, seconds) in [
+            ("0", 0),
+            ("1", 1),
+            ("1.5", 1),
+            ("0.9", 0),
+            ("86400.0", 86_400),
+            ("8.64e4", 86_400),
+            ("18446744073709551615", u64::MAX),
+            ("100000000000000000000", u64::MAX),
+            ("1e300", u64::MAX),
+        ] {
+            assert_eq!(ttl_of(&format!(r#","ttl":{ttl}"#)), seconds, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn s03_credentials_with_any_other_ttl_are_accepted_and_the_ttl_is_unknown() {
+        for ttl in ["", "null", "-1", "-0.5", "-1e300", "1e999", r#""60""#, "true", "[60]", "{}"] {
+            let field = if ttl.is_empty() { String::new() } else { format!(r#","ttl":{ttl}"#) };
+            assert_eq!(ttl_of(&field), 0, "{ttl}");
         }
     }
 

@@ -1,7 +1,5 @@
 //! What it means that the homeserver cannot be asked, or answers an error.
 
-use std::time::{Duration, SystemTime};
-
 use matrix_sdk::{
     HttpError, RefreshTokenError,
     authentication::oauth::{
@@ -69,36 +67,32 @@ pub(crate) fn classify_response(error: &RumaError, has_refresh_token: bool) -> U
         (_, ErrorKind::UnknownToken(_) | ErrorKind::UserDeactivated) => {
             UnavailableReason::LoggedOut
         }
-        // The request had one. Somebody on the way took it out.
+        // The request had one: an intermediary stripped it.
         (_, ErrorKind::MissingToken) => UnavailableReason::Unreachable,
         (404 | 405, _) | (_, ErrorKind::Unrecognized) => UnavailableReason::NotConfigured,
         (401 | 403, _) => UnavailableReason::Forbidden,
         _ => UnavailableReason::Unreachable,
     };
     let retry_after = match &body.kind {
-        ErrorKind::LimitExceeded(limit) => limit.retry_after.as_ref().map(delay),
+        ErrorKind::LimitExceeded(limit) => limit.retry_after.as_ref(),
         _ => None,
     };
-    Unavailable::new(reason)
-        .with_retry_after(retry_after)
-        .with_matrix_error(matrix_error(status, body))
+    let unavailable = Unavailable::new(reason).with_matrix_error(matrix_error(status, body));
+    match retry_after {
+        Some(RetryAfter::Delay(delay)) => unavailable.with_retry_after(Some(*delay)),
+        Some(RetryAfter::DateTime(date)) => unavailable.with_retry_date(*date),
+        None => unavailable,
+    }
 }
 
-/// An error without a Matrix error is the word of a proxy's, a firewall's or a captive portal's.
-/// None of them knows what the homeserver has; but how often to ask is theirs to say.
+/// An error without a Matrix error comes from a proxy, a firewall or a captive portal. None of them
+/// knows what the homeserver has, but each may limit the rate of requests.
 fn classify_foreign_response(status: u16) -> Unavailable {
     let reason = match status {
         429 => UnavailableReason::RateLimited,
         _ => UnavailableReason::Unreachable,
     };
     Unavailable::new(reason).with_detail(format!("HTTP status {status}, without a Matrix error"))
-}
-
-fn delay(retry_after: &RetryAfter) -> Duration {
-    match retry_after {
-        RetryAfter::Delay(delay) => *delay,
-        RetryAfter::DateTime(at) => at.duration_since(SystemTime::now()).unwrap_or_default(),
-    }
 }
 
 fn matrix_error(status: u16, body: &StandardErrorBody) -> MatrixError {

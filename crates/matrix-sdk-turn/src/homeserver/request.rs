@@ -8,11 +8,6 @@ use crate::policy::RefreshPolicy;
 /// Asks once, and returns the body of the response.
 pub(super) async fn send(client: &Client) -> Result<Zeroizing<Vec<u8>>, HttpError> {
     let config = RequestConfig::new().disable_retry().timeout(RefreshPolicy::REQUEST_TIMEOUT);
-    if !matches!(client.supported_versions_cached().await, Ok(Some(_))) {
-        // The SDK has to know them to find the endpoint, and would ask for them with its own
-        // retries.
-        client.fetch_server_versions(Some(config)).await?;
-    }
     let response = client.send(endpoint::Request {}).with_request_config(config).await?;
     Ok(Zeroizing::new(response.body))
 }
@@ -24,8 +19,13 @@ pub(super) async fn send(client: &Client) -> Result<Zeroizing<Vec<u8>>, HttpErro
 /// nothing, and the SDK would log that error with the offending values in it.
 mod endpoint {
     use matrix_sdk::ruma::api::{
-        Metadata, client::voip::get_turn_server_info::v3, request, response,
+        Metadata, client::voip::get_turn_server_info::v3, path_builder::SinglePath, request,
+        response,
     };
+
+    /// The newest stable path of ruma's endpoint. With ruma's own path builder, the SDK asks for
+    /// the homeserver's versions first, and an error of that request would count as one of this.
+    const PATH: &str = "/_matrix/client/v3/voip/turnServer";
 
     #[request]
     pub(super) struct Request {}
@@ -34,13 +34,24 @@ mod endpoint {
         const METHOD: http::Method = v3::Request::METHOD;
         const RATE_LIMITED: bool = v3::Request::RATE_LIMITED;
         type Authentication = <v3::Request as Metadata>::Authentication;
-        type PathBuilder = <v3::Request as Metadata>::PathBuilder;
-        const PATH_BUILDER: Self::PathBuilder = v3::Request::PATH_BUILDER;
+        type PathBuilder = SinglePath;
+        const PATH_BUILDER: Self::PathBuilder = SinglePath::new(PATH);
     }
 
     #[response]
     pub(super) struct Response {
         #[ruma_api(raw_body)]
         pub(super) body: Vec<u8>,
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_path_is_the_newest_of_rumas_endpoint() {
+            let newest = v3::Request::PATH_BUILDER.stable_paths().last().map(|(_, path)| path);
+            assert_eq!(newest, Some(PATH));
+        }
     }
 }

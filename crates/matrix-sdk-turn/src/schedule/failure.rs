@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::{jitter::uniform, requests::Due};
 use crate::{
-    clock::{self, Deadline, Timestamp},
+    clock::{Deadline, Timestamp},
     policy::RefreshPolicy,
     unavailable::{Unavailable, UnavailableReason},
 };
@@ -14,9 +14,13 @@ use crate::{
 /// The share by which the hourly question to a homeserver without TURN is early or late.
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
 
-/// The longest that a `retry_after` is kept to. Whoever means to be left alone for longer says so
-/// once an hour; whoever names a hundred years made a mistake, which must not last as long.
+/// The longest that a `retry_after` counts. A homeserver that wants a longer pause can say so once an
+/// hour; one that names a hundred years made a mistake, which must not last as long.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// The least that a `retry_after` counts, so that a homeserver which names a millisecond is not asked
+/// a thousand times a second.
+const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The last request failed.
 #[derive(Debug)]
@@ -41,10 +45,11 @@ struct Streak {
 impl Failure {
     /// The request of the moment `sent` failed, perhaps not as the first one.
     pub(super) fn new(previous: Option<&Self>, why: Unavailable, sent: Timestamp) -> Self {
-        use UnavailableReason::{Expired, RateLimited, Unreachable};
+        use UnavailableReason::{Expired, RateLimited, Rejected, Unreachable};
 
         let before = previous.and_then(|previous| previous.streak);
-        let streak = matches!(why.reason(), RateLimited | Unreachable | Expired).then(|| Streak {
+        let is_transient = matches!(why.reason(), RateLimited | Unreachable | Expired | Rejected);
+        let streak = is_transient.then(|| Streak {
             count: before.map_or(0, |streak| streak.count).saturating_add(1),
             since: before.map_or(sent.monotonic, |streak| streak.since),
         });
@@ -61,6 +66,28 @@ impl Failure {
         self.streak.map(|streak| streak.since)
     }
 
+    /// From when on a new subscriber makes a request due, after an answer at the moment `now`.
+    /// `None` if subscribers change nothing.
+    pub(super) fn for_subscriber_after(
+        &self,
+        policy: &RefreshPolicy,
+        now: Timestamp,
+    ) -> Option<Deadline> {
+        use UnavailableReason::{
+            Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
+            Rejected, SoftLoggedOut, Unreachable,
+        };
+
+        match self.why.reason() {
+            NotConfigured | Misconfigured | Forbidden => {
+                Some(Deadline::after(now, policy.refused_interval))
+            }
+            // The source knows without a request whether that has changed.
+            NotLoggedIn | SoftLoggedOut => Some(Deadline::after(now, Duration::ZERO)),
+            Unreachable | Expired | Rejected | RateLimited | LoggedOut => None,
+        }
+    }
+
     /// When to ask again after it, at the moment `now` of the answer to a request of the moment
     /// `sent`.
     pub(super) fn next_request(
@@ -72,11 +99,11 @@ impl Failure {
     ) -> Due {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
-            SoftLoggedOut, Unreachable,
+            Rejected, SoftLoggedOut, Unreachable,
         };
 
         match self.why.reason() {
-            Unreachable | Expired => {
+            Unreachable | Expired | Rejected => {
                 // A request that hung until it timed out was part of the wait.
                 let waited = now.monotonic.saturating_duration_since(sent.monotonic);
                 let least = policy.retry.min.mul_f64(uniform(rng, 0.0, 1.0));
@@ -86,19 +113,18 @@ impl Failure {
             RateLimited => {
                 // Jitter beyond `retry_after`, or all clients return at once.
                 let delay = self.retry_delay(policy, rng, has_credentials);
-                let asked = self.why.retry_after().unwrap_or(policy.retry.max).min(MAX_RETRY_AFTER);
-                Due::NotBefore(clock::later(now.monotonic, asked.saturating_add(delay)))
+                let named = self.why.retry_after().filter(|named| !named.is_zero());
+                let pause = named.map_or(policy.retry.max, |named| {
+                    named.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER)
+                });
+                Due::NotBefore(Deadline::after(now, pause.saturating_add(delay)))
             }
             NotConfigured | Misconfigured => {
                 let (low, high) = (1.0 - NOT_CONFIGURED_JITTER, 1.0 + NOT_CONFIGURED_JITTER);
                 let interval = policy.not_configured_interval.mul_f64(uniform(rng, low, high));
                 Due::At(Deadline::after(now, interval))
             }
-            Forbidden => Due::ForSubscriberAfter(Deadline::after(now, policy.forbidden_interval)),
-            // The source knows without asking anybody whether that has changed.
-            NotLoggedIn | SoftLoggedOut => {
-                Due::ForSubscriberAfter(Deadline::after(now, Duration::ZERO))
-            }
+            Forbidden | NotLoggedIn | SoftLoggedOut => Due::OnDemand,
             LoggedOut => Due::Never,
         }
     }
@@ -146,19 +172,38 @@ mod tests {
 
     #[test]
     fn s07_one_more_subscriber_after_5_minutes_waits_for_the_answer() {
+        use UnavailableReason::{Forbidden, Misconfigured, NotConfigured};
+
+        for reason in [Forbidden, NotConfigured, Misconfigured] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            schedule.answered(now, failed(reason));
+            schedule.take_update(now);
+
+            schedule.subscribe(later(now, 299));
+            assert!(!schedule.is_waiting_for_outcome(), "it is told what is known");
+            let later = later(now, 300);
+            schedule.subscribe(later);
+            assert!(schedule.is_waiting_for_outcome(), "{reason:?}");
+            assert!(schedule.begin_request(later));
+            schedule.answered(later, failed(reason));
+            assert!(schedule.take_update(later).is_some(), "though it is the same as before");
+            schedule.subscribe(later);
+            assert!(!schedule.begin_request(later), "once in 5 minutes");
+        }
+    }
+
+    #[test]
+    fn s07_a_success_ends_what_a_new_subscriber_may_ask_for() {
         let (mut schedule, now) = subscribed();
         assert!(schedule.begin_request(now));
-        schedule.answered(now, Err(Unavailable::new(UnavailableReason::Forbidden)));
-        schedule.take_update(now);
-
-        schedule.subscribe(later(now, 299));
-        assert!(!schedule.is_waiting_for_outcome(), "it is told what is known");
-        let later = later(now, 300);
+        schedule.answered(now, failed(UnavailableReason::NotConfigured));
+        let hour = later(now, 4_000);
+        assert!(schedule.begin_request(hour));
+        schedule.answered(hour, credentials(1_000));
+        let later = later(hour, 30);
         schedule.subscribe(later);
-        assert!(schedule.is_waiting_for_outcome());
-        assert!(schedule.begin_request(later));
-        schedule.answered(later, Err(Unavailable::new(UnavailableReason::Forbidden)));
-        assert!(schedule.take_update(later).is_some(), "though it is the same as before");
+        assert!(!schedule.begin_request(later), "valid credentials are held");
     }
 
     #[test]
@@ -255,6 +300,57 @@ mod tests {
         schedule.session_renewed(later(now, 30));
         assert_eq!(schedule.next_request_in(later(now, 30)), Some(next));
         assert!(!next.is_zero());
+    }
+
+    /// A homeserver that limits the rate, and names this time.
+    fn limited(named: Option<Duration>) -> (Schedule, Timestamp) {
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        let limited = Unavailable::new(UnavailableReason::RateLimited).with_retry_after(named);
+        schedule.answered(now, Err(limited));
+        (schedule, now)
+    }
+
+    /// Whole seconds until the next request. There is up to a second of jitter after a first failure.
+    fn secs_to_next(schedule: &Schedule, now: Timestamp) -> u64 {
+        schedule.next_request_in(now).unwrap().as_secs()
+    }
+
+    #[test]
+    fn s05_zero_or_a_date_in_the_past_names_no_time() {
+        let (schedule, now) = limited(Some(Duration::ZERO));
+        assert_eq!(secs_to_next(&schedule, now), 60);
+
+        for (date_is_after, secs) in [(-3_600, 60), (0, 60), (30, 30), (7_200, 3_600)] {
+            let (mut schedule, now) = subscribed();
+            assert!(schedule.begin_request(now));
+            let span = Duration::from_secs(i64::unsigned_abs(date_is_after));
+            let date = if date_is_after < 0 { now.wall - span } else { now.wall + span };
+            let limited = Unavailable::new(UnavailableReason::RateLimited).with_retry_date(date);
+            schedule.answered(now, Err(limited));
+            assert_eq!(secs_to_next(&schedule, now), secs, "{date_is_after}");
+        }
+    }
+
+    #[test]
+    fn s05_a_named_time_below_a_second_counts_as_a_second() {
+        let (mut schedule, now) = limited(Some(Duration::from_nanos(1)));
+        assert_eq!(secs_to_next(&schedule, now), 1);
+        schedule.refresh(now);
+        assert!(!schedule.begin_request(now));
+    }
+
+    #[test]
+    fn s05_the_wait_ends_when_either_clock_has_passed_it() {
+        let hour = Duration::from_secs(3_600);
+        let (schedule, now) = limited(Some(hour));
+        let due = schedule.next_request_in(now).unwrap();
+        let asleep = Timestamp { wall: now.wall + due, ..now };
+        assert_eq!(schedule.next_request_in(asleep), Some(Duration::ZERO));
+        let set_back = Timestamp { monotonic: now.monotonic + due, wall: now.wall - hour };
+        assert_eq!(schedule.next_request_in(set_back), Some(Duration::ZERO));
+        let just_before = Timestamp { wall: asleep.wall - Duration::from_secs(1), ..asleep };
+        assert_eq!(schedule.next_request_in(just_before), Some(Duration::from_secs(1)));
     }
 
     #[test]

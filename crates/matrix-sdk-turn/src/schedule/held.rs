@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Held {
     pub(super) server: TurnServer,
     life: Life,
-    /// A TURN server did not accept them.
+    /// A TURN server did not accept them, and the homeserver has not handed them out again since.
     pub(super) is_rejected: bool,
 }
 
@@ -70,10 +70,11 @@ impl Held {
         Self { server: server.expiring(life.expiry()), life, is_rejected: false }
     }
 
-    /// The homeserver answered the same credentials again. A rejection of them stands.
+    /// The homeserver answered the same credentials again, which lifts a rejection.
     pub(super) fn extend(&mut self, life: Life) {
         self.server.extend(life.expiry());
         self.life = life;
+        self.is_rejected = false;
     }
 
     /// Whether they are as good as any: valid, not rejected, and no older than the steady state
@@ -86,7 +87,7 @@ impl Held {
         self.is_usable(now) && !self.life.asked.deadline(oldest).is_reached(now)
     }
 
-    /// Whether they are valid, and no TURN server said otherwise.
+    /// Whether they are valid, and not rejected.
     pub(super) fn is_usable(&self, now: Timestamp) -> bool {
         !self.server.is_expired(now) && !self.is_rejected
     }
@@ -120,8 +121,8 @@ mod explored {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::*;
-    use crate::state::TurnState;
+    use super::super::{Schedule, testing::*};
+    use crate::{state::TurnState, unavailable::UnavailableReason};
 
     #[test]
     fn s06_one_more_subscriber_does_not_keep_the_others_from_learning_of_an_expiry() {
@@ -147,5 +148,28 @@ mod tests {
         let Some(TurnState::Available(server)) = schedule.take_update(now) else { panic!() };
         schedule.report_rejected(now, &server);
         assert!(!schedule.is_fresh(now));
+    }
+
+    #[test]
+    fn s10_a_rejection_holds_until_the_homeserver_answers_with_credentials() {
+        let reason = |schedule: &Schedule| schedule.rejection().map(|why| why.reason());
+        let (mut schedule, now) = subscribed();
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, credentials(1_000));
+        let Some(TurnState::Available(server)) = schedule.take_update(now) else { panic!() };
+        assert_eq!(reason(&schedule), None);
+
+        schedule.report_rejected(now, &server);
+        assert_eq!(reason(&schedule), Some(UnavailableReason::Rejected));
+        assert!(schedule.begin_request(now));
+        schedule.answered(now, failed(UnavailableReason::Unreachable));
+        assert_eq!(reason(&schedule), Some(UnavailableReason::Unreachable));
+        assert_eq!(schedule.take_update(now), None, "streams keep the credentials");
+
+        let later = later(now, 60);
+        assert!(schedule.begin_request(later));
+        schedule.answered(later, credentials(1_000));
+        assert_eq!(reason(&schedule), None, "the same credentials lift it too");
+        assert!(schedule.is_fresh(later) && schedule.saved().is_some());
     }
 }

@@ -190,6 +190,15 @@ impl Schedule {
         self.held.as_ref().is_some_and(|held| held.is_usable(now))
     }
 
+    /// Why [`TurnService::get`](crate::TurnService::get) must not return the credentials that are
+    /// held: a TURN server rejected them, and the homeserver has not answered with credentials since.
+    pub fn rejection(&self) -> Option<Unavailable> {
+        let held = self.held.as_ref().filter(|held| held.is_rejected);
+        held.map(|_| {
+            self.last_failure().cloned().unwrap_or_else(|| UnavailableReason::Rejected.into())
+        })
+    }
+
     /// Why the last request failed, if it did. Credentials may be held all the same.
     pub fn last_failure(&self) -> Option<&Unavailable> {
         self.failure.as_ref().map(|failure| &failure.why)
@@ -212,7 +221,7 @@ impl Schedule {
         match answer {
             Ok(answer) => self.accept(now, sent, answer),
             Err(why) if why.reason() == UnavailableReason::LoggedOut => self.end_session(why),
-            Err(why) => self.fail(now, sent, why),
+            Err(why) => self.fail(now, sent, why.dated(now.wall)),
         }
         self.publication.answered();
     }
@@ -268,7 +277,8 @@ impl Schedule {
         self.withdraw_expired(now);
         let failure = Failure::new(self.failure.as_ref(), why, sent);
         let random = (&self.policy, &mut self.rng);
-        self.requests.fail(sent, failure.next_request(random, now, sent, self.held.is_some()));
+        let next = failure.next_request(random, now, sent, self.held.is_some());
+        self.requests.fail(sent, next, failure.for_subscriber_after(&self.policy, now));
         let why = failure.why.clone();
         self.failure = Some(failure);
         if self.held.is_none() {

@@ -1,6 +1,6 @@
 //! When a request is due, and who may bring it forward: rules S1, S9 and S10.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::clock::{Deadline, Timestamp};
 
@@ -14,6 +14,8 @@ const LEAST_SPACING: Duration = Duration::from_secs(1);
 pub(super) struct Requests {
     last: Last,
     next: Due,
+    /// A new subscriber makes a request due from this moment on. `None`: only the schedule does.
+    for_subscriber_after: Option<Deadline>,
     rejection: Rejection,
 }
 
@@ -36,7 +38,7 @@ enum Last {
     },
 }
 
-/// When the next request is due, as far as somebody is subscribed.
+/// When the next request is due, as long as there are subscribers.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) enum Due {
@@ -45,11 +47,10 @@ pub(super) enum Due {
     Now,
     /// At a moment that we chose.
     At(Deadline),
-    /// At a moment that the homeserver chose. The wall clock has no say: it can be wrong, and the
-    /// homeserver's word counts.
-    NotBefore(Instant),
-    /// For somebody who subscribes after this moment, or on demand.
-    ForSubscriberAfter(Deadline),
+    /// At a moment that the homeserver chose. No event brings it forward.
+    NotBefore(Deadline),
+    /// After an event: a new subscriber, [`Requests::refresh`], a renewed session.
+    OnDemand,
     /// Never again: the session has ended.
     Never,
 }
@@ -68,9 +69,8 @@ impl Due {
     fn remaining(&self, now: Timestamp) -> Option<Duration> {
         match self {
             Self::Now => Some(Duration::ZERO),
-            Self::At(deadline) => Some(deadline.remaining(now)),
-            Self::NotBefore(instant) => Some(instant.saturating_duration_since(now.monotonic)),
-            Self::ForSubscriberAfter(_) | Self::Never => None,
+            Self::At(deadline) | Self::NotBefore(deadline) => Some(deadline.remaining(now)),
+            Self::OnDemand | Self::Never => None,
         }
     }
 }
@@ -117,25 +117,26 @@ impl Requests {
     pub(super) fn succeed(&mut self, earliest_next: Deadline, next: Deadline) {
         self.last = Last::Success { earliest_next };
         self.next = Due::At(next);
+        self.for_subscriber_after = None;
     }
 
     /// The request of the moment `sent` failed.
-    pub(super) fn fail(&mut self, sent: Timestamp, next: Due) {
+    pub(super) fn fail(&mut self, sent: Timestamp, next: Due, for_subscriber: Option<Deadline>) {
         self.last = Last::Failure { sent };
         self.next = next;
+        self.for_subscriber_after = for_subscriber;
     }
 
     /// No request will be sent any more.
     pub(super) fn end(&mut self) {
         self.last = Last::Nothing;
         self.next = Due::Never;
+        self.for_subscriber_after = None;
     }
 
-    /// Somebody subscribed.
+    /// There is a new subscriber.
     pub(super) fn subscribe(&mut self, now: Timestamp) {
-        if let Due::ForSubscriberAfter(deadline) = self.next
-            && deadline.is_reached(now)
-        {
+        if self.for_subscriber_after.take_if(|after| after.is_reached(now)).is_some() {
             self.next = Due::Now;
         }
     }
@@ -185,7 +186,7 @@ impl Requests {
 
     /// Makes a request due by then, unless it is due before, or the homeserver asked for the delay.
     fn ask_by(&mut self, now: Timestamp, latest: Deadline) {
-        if let Due::ForSubscriberAfter(_) = self.next {
+        if let Due::OnDemand = self.next {
             self.next = Due::At(latest);
         } else {
             self.ask_within(now, latest.remaining(now));
@@ -210,10 +211,10 @@ mod explored {
                 Last::Failure { sent } => *sent = sent.aged(by).or_long_ago(),
             }
             match &mut self.next {
-                Due::At(due) | Due::ForSubscriberAfter(due) => *due = due.aged(by),
-                Due::NotBefore(due) => *due = (*due - by.monotonic).max(now().monotonic),
-                Due::Now | Due::Never => {}
+                Due::At(due) | Due::NotBefore(due) => *due = due.aged(by),
+                Due::Now | Due::OnDemand | Due::Never => {}
             }
+            self.for_subscriber_after = self.for_subscriber_after.map(|after| after.aged(by));
             self.rejection.asked = self.rejection.asked.map(|asked| asked.aged(by).or_long_ago());
         }
     }

@@ -111,13 +111,16 @@ impl TurnService {
     ///
     /// What is held is returned at once as long as more than 28% of its life is left, and no TURN
     /// server rejected it. Else the homeserver is asked first, if a request is due. If that
-    /// fails, or takes longer than a second, valid credentials that are held are the answer; for
-    /// rejected ones it waits up to 8 s. And if the homeserver just failed to answer, or said that
-    /// it has no TURN server, then that is the answer here too, until it is time to ask again.
+    /// fails, or takes longer than a second, valid credentials that are held are the answer. And if
+    /// the homeserver just failed to answer, or said that it has no TURN server, then that is the
+    /// answer here too, until it is time to ask again.
     ///
     /// # Errors
     ///
-    /// Says why there are no credentials.
+    /// Says why there are no credentials. Credentials that were
+    /// [reported as rejected](Self::report_rejected) are not returned before the homeserver has
+    /// answered again: the error is that of the last request, or
+    /// [`Rejected`](UnavailableReason::Rejected).
     ///
     /// # Cancel safety
     ///
@@ -135,7 +138,7 @@ impl TurnService {
     }
 
     fn outcome(&self) -> Result<TurnServer, Unavailable> {
-        match self.state() {
+        match self.shared.state_for_callers() {
             Some(state) => state.into_result(),
             None => Err(abandoned()),
         }
@@ -167,9 +170,11 @@ impl TurnService {
     /// ([RFC 8656, 5](https://www.rfc-editor.org/rfc/rfc8656#section-5)).
     ///
     /// If they are the current ones, asks for others now, or for the next subscriber or
-    /// [`get`](Self::get). If it did so less than 10 s ago, it waits until 10 s have passed. If the
-    /// homeserver answers the same ones again, as one that derives them from the time of day does
-    /// within a second, subscribers are not woken, and it is for you to report again.
+    /// [`get`](Self::get). If it did so less than 10 s ago, it waits until 10 s have passed. Until the
+    /// homeserver has answered, `get` returns an error instead of these credentials; streams,
+    /// [`state`](Self::state) and widgets keep them. If the homeserver answers the same ones again,
+    /// as one that derives them from the time of day does within a second, the streams yield
+    /// nothing, and you must report them again.
     pub fn report_rejected(&self, server: &TurnServer) {
         self.shared.tell(|schedule, now| schedule.report_rejected(now, server));
     }
@@ -257,7 +262,7 @@ pub struct Refresh {
 }
 
 /// The outcome: the credentials there are once the homeserver has answered, or failed to within 8 s.
-/// Valid credentials that are held are returned after a second.
+/// Valid credentials that are held, and not rejected, are returned after a second.
 ///
 /// # Errors
 ///

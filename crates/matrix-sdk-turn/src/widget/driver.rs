@@ -1,4 +1,5 @@
-//! The client's task: it serves the widget, and subscribes to the credentials while it watches.
+//! The client's task: it serves the widget, and subscribes to the credentials from the grant on and
+//! while the widget watches.
 
 use std::{
     fmt,
@@ -235,7 +236,9 @@ impl<P: TurnCapabilitiesProvider> CapabilitiesProvider for AskedOnce<P> {
             let turn_servers = self.link.with_machine(|machine| machine.is_turn_requested());
             let requested = CapabilitiesWithTurn { capabilities, turn_servers };
             let granted = self.provider.acquire_capabilities(requested).await;
-            self.link.with_machine(|machine| machine.on_decision(granted.turn_servers));
+            self.link.with_machine(|machine| {
+                machine.on_decision(|| self.link.now(), granted.turn_servers);
+            });
             granted.capabilities
         })
     }

@@ -123,16 +123,20 @@ impl<'m> Envelope<'m> {
     }
 }
 
-/// The largest message that is looked at; larger ones are not ours.
+/// The largest message that is looked at. Larger ones are not ours, except for `notify_capabilities`:
+/// the SDK writes it, and it has two entries for each capability that the widget requested.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 /// Whether a message may be one of these actions. For nearly every other message, the first bytes
 /// show that it is not, and the rest is not looked at.
 pub(crate) fn may_be_one_of(actions: &[Action], message: &str) -> bool {
-    message.len() <= MAX_BYTES
-        && action_before_data(message.as_bytes()).is_none_or(|name| {
-            Action::from_name(name).is_some_and(|action| actions.contains(&action))
-        })
+    let is_large = message.len() > MAX_BYTES;
+    match action_before_data(message.as_bytes()) {
+        Some(name) => Action::from_name(name).is_some_and(|action| {
+            actions.contains(&action) && (!is_large || action == Action::NotifyCapabilities)
+        }),
+        None => !is_large,
+    }
 }
 
 /// The name under `action`, if an object under `data` follows it at once, as matrix-widget-api and
@@ -381,6 +385,19 @@ mod tests {
         let padded = |bytes: usize| format!("{message}{}", " ".repeat(bytes - message.len()));
         assert!(may_be_one_of(FROM_WIDGET, &padded(65_536)));
         assert!(!may_be_one_of(FROM_WIDGET, &padded(65_537)));
+    }
+
+    #[test]
+    fn w05_notify_capabilities_is_looked_at_however_large_it_is() {
+        let message = |action: &str| {
+            let capabilities = "x".repeat(MAX_BYTES);
+            format!(
+                r#"{{"api":"toWidget","action":"{action}","data":{{"requested":["{capabilities}"]}}}}"#
+            )
+        };
+        assert!(may_be_one_of(TO_WIDGET, &message("notify_capabilities")));
+        assert!(!may_be_one_of(FROM_WIDGET, &message("notify_capabilities")));
+        assert!(!may_be_one_of(TO_WIDGET, &message("capabilities")));
     }
 
     #[test]

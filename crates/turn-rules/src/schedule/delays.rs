@@ -43,7 +43,7 @@ impl Rules {
             0 => (Moment::NOW, self.refreshes.s03_unknown_ttl()),
             _ => (sent, self.refreshes.s03_known_ttl(self.luck, ttl, late)),
         };
-        self.requests.plan("S3", Due::At(span.from(start)));
+        self.requests.plan_after_answer("S3", Due::At(span.from(start)));
         self.requests.floor = Moment::after(10 * SECOND);
         let rule = if is_cut { "S13" } else { "S6" };
         self.hold(Held::new(rule, name, sent, ttl, span));
@@ -56,11 +56,11 @@ impl Rules {
         // S9: after a failure at most once per second.
         self.requests.spacing = sent.plus(SECOND);
         match why {
-            Why::Unreachable | Why::Expired => self.s04_back_off(-sent.monotonic),
+            Why::Unreachable | Why::Expired | Why::Rejected => self.s04_back_off(-sent.monotonic),
             Why::RateLimited { retry_after } => self.s05_rate_limit(retry_after),
             Why::NotConfigured | Why::Misconfigured => self.s07_not_configured(),
-            Why::Forbidden => self.s07_for_subscriber_after(5 * MINUTE),
-            Why::NotLoggedIn | Why::SoftLoggedOut => self.s07_for_subscriber_after(0),
+            Why::Forbidden => self.s07_on_demand(5 * MINUTE),
+            Why::NotLoggedIn | Why::SoftLoggedOut => self.s07_on_demand(0),
             Why::LoggedOut => {}
         }
     }
@@ -71,7 +71,7 @@ impl Rules {
         let delay = |share| (at(share, 0, ceiling) - waited).max(at(share, 0, SECOND));
         let most = (ceiling - waited).max(SECOND);
         let span = Span::drawn(self.luck, (0, most), ceiling, delay);
-        self.requests.plan("S4", Due::At(span.from(Moment::NOW)));
+        self.requests.plan_after_answer("S4", Due::At(span.from(Moment::NOW)));
     }
 
     /// S4: the ceiling is 1 s, doubling to 60 s, or to 10 s without valid credentials.
@@ -80,24 +80,27 @@ impl Rules {
         (SECOND << self.failing.transient.saturating_sub(1).min(6)).min(highest)
     }
 
-    /// S5: not before the server's `retry_after`, which counts as an hour at most; if it names none,
-    /// not before 60 s. Jitter as after any failure follows. The wall clock has no say.
+    /// S5: not before the server's `retry_after`, which counts as a second at least and an hour at
+    /// most; if it names none, or zero, not before 60 s. Jitter as after any failure follows.
     fn s05_rate_limit(&mut self, retry_after: Option<Duration>) {
-        let least = retry_after.map_or(MINUTE, nanos).min(HOUR);
+        let named = retry_after.map(nanos).filter(|named| *named > 0);
+        let pause = named.unwrap_or(MINUTE).clamp(SECOND, HOUR);
         let jitter = Span::evenly(self.luck, 0, self.s04_ceiling());
-        let start = Moment { monotonic: 0, wall: Nanos::MAX / 2 };
-        self.requests.plan("S5", Due::NotBefore(jitter.plus(least).from(start)));
+        let until = jitter.plus(pause).from(Moment::NOW);
+        self.requests.plan_after_answer("S5", Due::NotBefore(until));
     }
 
-    /// S7: not configured: hourly ± 10%.
+    /// S7: not configured, or misconfigured: hourly ± 10%, and for a new subscriber after 5 min.
     fn s07_not_configured(&mut self) {
         let span = Span::evenly(self.luck, 54 * MINUTE, 66 * MINUTE);
-        self.requests.plan("S7", Due::At(span.from(Moment::NOW)));
+        self.requests.plan_after_answer("S7", Due::At(span.from(Moment::NOW)));
+        self.requests.for_subscriber = Some(Moment::after(5 * MINUTE));
     }
 
     /// S7: forbidden: for a new subscriber after 5 min; not logged in: for a new subscriber.
-    fn s07_for_subscriber_after(&mut self, span: Nanos) {
-        self.requests.plan("S7", Due::ForSubscriber(Moment::after(span)));
+    fn s07_on_demand(&mut self, for_subscriber: Nanos) {
+        self.requests.plan_after_answer("S7", Due::OnDemand);
+        self.requests.for_subscriber = Some(Moment::after(for_subscriber));
     }
 
     /// S7: not logged in: when the session is renewed.
@@ -150,7 +153,10 @@ impl Refreshes {
 impl Failing {
     /// Transient failures do not end a streak; whatever the homeserver says does.
     fn count(&mut self, why: Why, sent: Moment) {
-        let is_transient = matches!(why, Why::Unreachable | Why::RateLimited { .. } | Why::Expired);
+        let is_transient = matches!(
+            why,
+            Why::Unreachable | Why::RateLimited { .. } | Why::Expired | Why::Rejected
+        );
         let since = if self.transient > 0 { self.since } else { sent.monotonic };
         let (transient, since) = if is_transient { (self.transient + 1, since) } else { (0, 0) };
         *self = Self { why: Some(why), in_a_row: self.in_a_row + 1, transient, since };

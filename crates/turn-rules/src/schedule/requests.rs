@@ -11,8 +11,8 @@ pub(super) enum Due {
     At(Window),
     /// S5: the homeserver chose the moment, so nothing brings it forward.
     NotBefore(Window),
-    /// S7: for a subscriber who comes after this moment.
-    ForSubscriber(Moment),
+    /// After an event: a new subscriber, `refresh()`, a renewed session.
+    OnDemand,
     Never,
 }
 
@@ -23,6 +23,8 @@ pub(super) struct Requests {
     pub(super) due: Due,
     /// The rule that made it due then.
     pub(super) rule: &'static str,
+    /// S7: due for a new subscriber from this moment on.
+    pub(super) for_subscriber: Option<Moment>,
     /// S3: none before this after a success, unless a TURN server rejects what it brought.
     pub(super) floor: Moment,
     /// S9: none before this on demand after a failure.
@@ -39,6 +41,7 @@ impl Default for Requests {
             // The first subscriber asks.
             due: Due::At(Window::NOW),
             rule: "S1",
+            for_subscriber: None,
             floor: Moment::NOW,
             spacing: Moment::NOW,
             is_rejection_due: false,
@@ -97,6 +100,12 @@ impl Requests {
         (self.rule, self.due) = (rule, due);
     }
 
+    /// An answer is there: what follows from earlier ones is over.
+    pub(super) fn plan_after_answer(&mut self, rule: &'static str, due: Due) {
+        self.plan(rule, due);
+        self.for_subscriber = None;
+    }
+
     fn due(&self) -> Option<(Nanos, Nanos)> {
         let (Due::At(window) | Due::NotBefore(window), None) = (self.due, self.in_flight) else {
             return None;
@@ -118,7 +127,7 @@ impl Requests {
 
     /// S7: a subscriber who comes late enough asks again.
     pub(super) fn s07_subscribe(&mut self) {
-        if matches!(self.due, Due::ForSubscriber(moment) if moment.left() == 0) {
+        if self.for_subscriber.take_if(|moment| moment.left() == 0).is_some() {
             self.plan("S7", Due::At(Window::NOW));
         }
     }
@@ -147,7 +156,7 @@ impl Requests {
         let latest = Window::exactly(latest);
         match self.due {
             Due::At(window) => self.plan(rule, Due::At(window.at_the_latest(latest))),
-            Due::ForSubscriber(_) => self.plan(rule, Due::At(latest)),
+            Due::OnDemand => self.plan(rule, Due::At(latest)),
             Due::NotBefore(_) | Due::Never => {}
         }
     }
@@ -158,9 +167,9 @@ impl Requests {
         }
         match &mut self.due {
             Due::At(window) | Due::NotBefore(window) => window.approach(monotonic, wall),
-            Due::ForSubscriber(moment) => moment.approach(monotonic, wall),
-            Due::Never => {}
+            Due::OnDemand | Due::Never => {}
         }
+        self.for_subscriber.iter_mut().for_each(|moment| moment.approach(monotonic, wall));
         self.in_flight.iter_mut().for_each(|sent| sent.pass(monotonic, wall));
     }
 }

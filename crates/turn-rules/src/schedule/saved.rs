@@ -28,7 +28,7 @@ impl Rules {
                 due
             };
             self.requests.in_flight = None;
-            self.requests.plan("S14", Due::At(Window::exactly(due(refresh))));
+            self.requests.plan_after_answer("S14", Due::At(Window::exactly(due(refresh))));
             self.requests.floor = due(10 * SECOND);
             self.refreshes.is_first = false;
             self.hold(Held::new("S14", saved.name, asked, ttl, Span::exactly(refresh)));

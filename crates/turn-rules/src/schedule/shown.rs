@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Broken, Rules, Shown, ensure,
+    Broken, Rules, Shown, Why, ensure,
     requests::Due,
     same,
     time::{Nanos, SECOND, nanos},
@@ -16,6 +16,7 @@ impl Rules {
         same("S1", "in flight", shown.is_in_flight, in_flight)?;
         same("S2", "usable", shown.is_usable, held.is_some_and(|held| held.is_usable()))?;
         same("S2", "fresh", shown.is_fresh, held.is_some_and(|held| held.is_fresh()))?;
+        self.s10_shows_rejection(shown.rejection)?;
         let valid_for = held.and_then(|held| held.valid_for());
         let rule = held.map_or("S6", |held| held.rule);
         same(rule, "the validity", shown.valid_for.map(nanos), valid_for)?;
@@ -53,6 +54,13 @@ impl Rules {
             window.fix(left);
         }
         Ok(())
+    }
+
+    /// S10: rejected credentials are not returned until the homeserver answers with credentials.
+    fn s10_shows_rejection(&self, rejection: Option<Why>) -> Result<(), Broken> {
+        let is_rejected = self.held.as_ref().is_some_and(|held| held.is_rejected);
+        let why = self.failing.why.unwrap_or(Why::Rejected);
+        same("S10", "the rejection", rejection, is_rejected.then_some(why))
     }
 
     /// S1: an answer is on its way, or a request about to be sent.

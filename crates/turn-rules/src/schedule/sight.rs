@@ -77,12 +77,11 @@ impl Sight {
 }
 
 impl Rules {
-    /// S12: the same credentials again only move their expiry, and stay rejected.
+    /// S12: the same credentials again only move their expiry. S10: that lifts a rejection.
     pub(super) fn hold(&mut self, new: Held) {
-        let same = self.held.take().filter(|held| held.name == new.name);
-        let rule = if same.is_some() && new.rule == "S6" { "S12" } else { new.rule };
-        let is_rejected = same.is_some_and(|held| held.is_rejected);
-        self.held = Some(Held { is_rejected, rule, ..new });
+        let is_same = self.held.as_ref().is_some_and(|held| held.name == new.name);
+        let rule = if is_same && new.rule == "S6" { "S12" } else { new.rule };
+        self.held = Some(Held { rule, ..new });
         self.sight.has_held = true;
     }
 

@@ -71,6 +71,7 @@ pub enum Why {
     SoftLoggedOut,
     LoggedOut,
     Expired,
+    Rejected,
 }
 
 /// What subscribers see.
@@ -112,6 +113,8 @@ pub struct Shown {
     pub valid_for: Option<Duration>,
     /// Whether the credentials are valid, and not rejected.
     pub is_usable: bool,
+    /// Why `get()` does not return the credentials that are held: a TURN server rejected them.
+    pub rejection: Option<Why>,
     /// Whether they are usable, and no older than the steady state lets them become.
     pub is_fresh: bool,
     /// Why the last request failed.

@@ -113,10 +113,21 @@ impl Shared {
 
     /// What there is to see, without what expired while the timers stood still.
     pub(super) fn state(&self) -> Option<TurnState> {
+        self.see(|schedule| schedule.published().cloned())
+    }
+
+    /// The same for a caller of `get()`, which must not be handed what a TURN server rejected.
+    pub(super) fn state_for_callers(&self) -> Option<TurnState> {
+        self.see(|schedule| match schedule.rejection() {
+            Some(why) => Some(TurnState::Unavailable(why)),
+            None => schedule.published().cloned(),
+        })
+    }
+
+    fn see(&self, look: impl FnOnce(&Schedule) -> Option<TurnState>) -> Option<TurnState> {
         let mut inner = self.lock();
         let update = self.expire(&mut inner);
-        let fallback = &inner.fallback;
-        let state = inner.schedule.published().map(|state| fallback.instead_of(state.clone()));
+        let state = look(&inner.schedule).map(|state| inner.fallback.instead_of(state));
         drop(inner);
         self.publish(update);
         state

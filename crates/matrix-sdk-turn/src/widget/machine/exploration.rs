@@ -148,7 +148,7 @@ impl Widget {
             Event::SdkTells => self.sdk_tells()?,
             Event::ProviderDecides { grants } => {
                 self.model.on(model::Event::ProviderDecides { grants });
-                self.machine.on_decision(grants);
+                self.machine.on_decision(now, grants);
             }
             Event::ServiceSays(news) => {
                 self.model.on(model::Event::ServiceSays(news));
@@ -311,7 +311,7 @@ impl Machine {
         self.delivery.age(by);
         match &mut self.watch {
             Watch::No => {}
-            Watch::Pending { until, .. } => {
+            Watch::Expected { until } | Watch::Pending { until, .. } => {
                 *until = (*until - by.monotonic).max(now().monotonic);
             }
             Watch::Yes { last_update } => last_update.forget_expiry(),

@@ -158,10 +158,12 @@ impl Machine {
     }
 
     /// The provider decided.
-    pub fn on_decision(&mut self, granted: bool) {
+    pub fn on_decision(&mut self, now: impl FnOnce() -> Timestamp, granted: bool) {
         let Some(granted) = self.negotiation.decide(granted) else { return };
         debug!(widget_id = self.widget_id, granted, "decided on TURN for the widget");
-        if !granted {
+        if granted {
+            self.watch.expect(now());
+        } else {
             self.watch.stop(&mut self.responses);
         }
     }
@@ -336,7 +338,7 @@ mod tests {
         assert_eq!(machine.on_message_to_widget(request.to_string()), request.to_string());
         let disposition = respond(machine, request, json!({ "capabilities": capabilities }));
         assert_eq!(disposition, Disposition::PassOn);
-        machine.on_decision(granted);
+        machine.on_decision(Timestamp::now, granted);
     }
 
     fn granted() -> Machine {

@@ -12,12 +12,21 @@ use crate::{clock::Timestamp, unavailable::Unavailable};
 /// The widget's request times out after 10 s.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// How long the driver stays subscribed for a widget that was granted TURN and does not watch. Widgets
+/// watch 0.1 s to 2 s after the grant.
+const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// As many as the SDK leaves unanswered.
 const MAX_PENDING: usize = 15;
 
 #[cfg_attr(test, derive(Clone, Hash))]
 pub(super) enum Watch {
     No,
+    /// TURN was granted, so the widget is about to watch. The driver is subscribed already, so that
+    /// the first update comes sooner.
+    Expected {
+        until: Instant,
+    },
     /// Requested, and the first outcome is not known yet.
     Pending {
         requests: Vec<String>,
@@ -29,10 +38,17 @@ pub(super) enum Watch {
 }
 
 impl Watch {
+    /// TURN was granted.
+    pub(super) fn expect(&mut self, now: Timestamp) {
+        if let Self::No | Self::Expected { .. } = self {
+            *self = Self::Expected { until: now.monotonic + GRANT_TIMEOUT };
+        }
+    }
+
     /// The widget asks to watch.
     pub(super) fn request(&mut self, now: Timestamp, request: &str, responses: &mut Responses) {
         match self {
-            Self::No => {
+            Self::No | Self::Expected { .. } => {
                 let until = now.monotonic + WATCH_TIMEOUT;
                 *self = Self::Pending { requests: vec![request.to_owned()], until };
             }
@@ -79,14 +95,18 @@ impl Watch {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
-            Self::Pending { until, .. } => Some(*until),
+            Self::Expected { until } | Self::Pending { until, .. } => Some(*until),
             Self::No | Self::Yes { .. } => None,
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp, responses: &mut Responses) {
-        if self.poll_timeout().is_some_and(|until| now.monotonic >= until) {
-            self.start(responses);
+        if self.poll_timeout().is_none_or(|until| now.monotonic < until) {
+            return;
+        }
+        match self {
+            Self::Expected { .. } => *self = Self::No,
+            _ => self.start(responses),
         }
     }
 }
@@ -132,6 +152,32 @@ mod tests {
         assert!(matches!(it.watch, Watch::Yes { .. }));
         assert_eq!(it.responses().len(), 1);
         assert_eq!(it.watch.poll_timeout(), None);
+    }
+
+    #[test]
+    fn w21_a_granted_widget_that_does_not_watch_within_10_seconds_is_not_expected_any_more() {
+        let mut it = Fixture::new();
+        it.watch.expect(it.now);
+        let until = it.now.monotonic + Duration::from_secs(10);
+        assert_eq!(it.watch.poll_timeout(), Some(until));
+
+        let just_before = Timestamp { monotonic: until - Duration::from_millis(1), ..it.now };
+        it.watch.handle_timeout(just_before, &mut it.responses);
+        assert!(matches!(it.watch, Watch::Expected { .. }));
+        it.watch.handle_timeout(Timestamp { monotonic: until, ..it.now }, &mut it.responses);
+        assert!(matches!(it.watch, Watch::No));
+        assert!(it.responses.is_empty());
+    }
+
+    #[test]
+    fn w21_a_grant_changes_nothing_for_a_widget_that_watches() {
+        let mut it = Fixture::new();
+        it.request();
+        it.watch.expect(it.now);
+        assert!(matches!(it.watch, Watch::Pending { .. }));
+        it.watch.start(&mut it.responses);
+        it.watch.expect(it.now);
+        assert!(matches!(it.watch, Watch::Yes { .. }));
     }
 
     #[test]

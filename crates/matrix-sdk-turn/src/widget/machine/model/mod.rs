@@ -39,8 +39,11 @@ impl Model {
             // W4, W15, W18: granted if it was requested and the provider grants it. Else watching stops.
             (ProviderDecides { grants }, Answered { turn }) => {
                 self.negotiation = Decided { turn, granted: turn && grants };
-                if !(turn && grants) {
-                    self.set_watch(No, Success);
+                match (turn && grants, &self.watch) {
+                    // W21: the widget is about to watch.
+                    (true, No | Expected(_)) => self.set_watch(Expected(10_000), Success),
+                    (true, Pending(..) | Yes) => {}
+                    (false, _) => self.set_watch(No, Success),
                 }
             }
             (WidgetRequests { .. } | ProviderDecides { .. }, _) => {}
@@ -77,7 +80,7 @@ impl Model {
             (self.told, self.in_flight) = (None, None);
         }
         match &mut self.watch {
-            No => self.watch = Pending(vec![request], 8_000),
+            No | Expected(_) => self.watch = Pending(vec![request], 8_000),
             Pending(requests, _) if requests.len() < 15 => requests.push(request),
             Pending(..) => self.respond(request, TooMany),
             Yes => self.respond(request, Success),
@@ -95,10 +98,12 @@ impl Model {
         }
     }
 
-    /// W7, W11: the 8 s for an outcome are over, or the 10 s for an acknowledgement.
+    /// W7, W11, W21: the 8 s for an outcome are over, the 10 s for an acknowledgement, or for a watch.
     fn look_at_the_time(&mut self) {
-        if let Pending(_, 0) = self.watch {
-            self.set_watch(Yes, Success);
+        match self.watch {
+            Pending(_, 0) => self.set_watch(Yes, Success),
+            Expected(0) => self.set_watch(No, Success),
+            _ => {}
         }
         if self.in_flight == Some(0) {
             self.in_flight = None;

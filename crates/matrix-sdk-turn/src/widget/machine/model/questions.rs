@@ -8,7 +8,7 @@ use super::{
 impl Model {
     pub(crate) fn time_passes(&mut self, span: Millis) {
         let outcome = match &mut self.watch {
-            Watch::Pending(_, left) => Some(left),
+            Watch::Expected(left) | Watch::Pending(_, left) => Some(left),
             Watch::No | Watch::Yes => None,
         };
         for left in [outcome, self.in_flight.as_mut(), life(&mut self.known)] {
@@ -30,7 +30,7 @@ impl Model {
     /// When the driver is to look again, if nothing happens before.
     pub(crate) fn timeout(&self) -> Option<Millis> {
         let outcome = match self.watch {
-            Watch::Pending(_, left) => Some(left),
+            Watch::Expected(left) | Watch::Pending(_, left) => Some(left),
             Watch::No | Watch::Yes => None,
         };
         outcome.into_iter().chain(self.in_flight).min()
@@ -66,7 +66,7 @@ impl Model {
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = Request> {
         let pending = match &self.watch {
             Watch::Pending(requests, _) => &**requests,
-            Watch::No | Watch::Yes => &[],
+            Watch::No | Watch::Expected(_) | Watch::Yes => &[],
         };
         let responses = self.responses.iter().filter_map(|message| match message {
             Message::Response(request, _) => Some(*request),

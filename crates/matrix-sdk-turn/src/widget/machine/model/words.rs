@@ -88,6 +88,8 @@ pub(super) enum Negotiation {
 pub(super) enum Watch {
     #[default]
     No,
+    /// TURN was granted, and for how long the widget is still expected to watch.
+    Expected(Millis),
     /// The requests that wait for the first outcome, and for how long they still do.
     Pending(Vec<Request>, Millis),
     Yes,
