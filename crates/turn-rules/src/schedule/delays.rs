@@ -140,7 +140,7 @@ impl Refreshes {
             return Span::drawn(luck, (least_anew, latest), latest - earliest, anew);
         }
         let Some(late) = late else { return Span::evenly(luck, usual, most) };
-        Span::drawn(luck, (earliest, latest), latest - earliest, |share| {
+        Span::drawn(luck, (earliest, most), latest - earliest, |share| {
             let due = at(share, usual, most) - late;
             let missed = earliest.saturating_sub(due).max(0).unsigned_abs();
             let period = ttl / 3 * 2;

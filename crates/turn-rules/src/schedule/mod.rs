@@ -58,6 +58,11 @@ impl Rules {
         self.luck = luck.map(|drawn| (drawn * 1e6) as Share);
     }
 
+    /// Whether there are credentials that were valid when the schedule last looked.
+    pub fn holds_credentials(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// What happened next.
     ///
     /// # Errors
