@@ -45,10 +45,13 @@ impl Rules {
             let is_worth_it = self.held.as_ref().is_some_and(|it| !it.is_rejected && it.ttl > 0);
             return ensure(is_kept == is_worth_it, "S14", &format!("{saved:?} is saved"));
         };
-        let is_same = (saved.name, saved.asked, nanos(saved.ttl))
-            == (held.name, held.asked.wall, held.ttl)
-            && held.refresh.contains(nanos(saved.refresh));
+        let is_same =
+            (saved.name, saved.asked, nanos(saved.ttl)) == (held.name, held.asked.wall, held.ttl);
         ensure(is_same, "S14", &format!("{saved:?} is saved, which is not {held:?}"))?;
+        let rule = if held.rule == "S14" { "S14" } else { "S3" };
+        let refresh =
+            format!("a refresh is planned after {:?}, not {:?}", saved.refresh, held.refresh);
+        ensure(held.refresh.contains(nanos(saved.refresh)), rule, &refresh)?;
         if held.refresh != Span::exactly(nanos(saved.refresh)) {
             // The schedule shows what the refresh of S3 was drawn as.
             held.refresh = Span::exactly(nanos(saved.refresh));
