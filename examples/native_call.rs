@@ -97,7 +97,7 @@ async fn next_server(states: &mut TurnStates) -> Result<TurnServer> {
     Ok(state.into_result()?)
 }
 
-/// Connects, and has credentials replaced that the TURN server refuses.
+/// Connects, and replaces credentials that the TURN server refuses, or that name a server which has moved.
 async fn connect(
     turn: &TurnService,
     states: &mut TurnStates,
@@ -109,15 +109,26 @@ async fn connect(
     // webrtc-rs does not say why it gathered no relay: the answer to Allocate goes to its log only. A
     // request of one's own tells refused credentials from a TURN server that is down or full, for which
     // other credentials would be of no use.
-    match allocate(&server).await {
-        Err(error @ AllocateError::Rejected { .. }) => say(format_args!("no relay: {error}")),
-        Err(error) => return Err(error).context("other credentials would not help"),
+    let server = match allocate(&server).await {
+        Err(error @ AllocateError::Rejected { .. }) => {
+            say(format_args!("no relay: {error}"));
+            // Asks the homeserver for others, now. (If it has just been asked for this reason, within
+            // 10 s.)
+            turn.report_rejected(&server);
+            let server = next_server(states).await?;
+            say(format_args!("reported, and replaced by {}", describe(&server)));
+            server
+        }
+        // The TURN server may have moved since the homeserver handed this out.
+        Err(error) => {
+            say(format_args!("no relay: {error}"));
+            let newest = turn.refresh().await?;
+            ensure!(newest.uris() != server.uris(), "the TURN server has not moved: it is down");
+            say(format_args!("the TURN server moved: {}", describe(&newest)));
+            newest
+        }
         Ok(_) => bail!("the TURN server lends a relay, but webrtc-rs gathered none"),
-    }
-    // Asks the homeserver for others, now. (If it has just been asked for this reason, within 10 s.)
-    turn.report_rejected(&server);
-    let server = next_server(states).await?;
-    say(format_args!("reported, and replaced by {}", describe(&server)));
+    };
     let connection = Connection::open(&server).await?.context("these are refused as well")?;
     Ok((connection, server))
 }

@@ -5,9 +5,9 @@ import { span } from "./words.js";
 const HOMESERVER = [
     [null, "Works", "The homeserver answers well again. The library finds out with its next request; refresh() asks now, unless a request is in flight or the last success is younger than 10 s.", "S9"],
     ["forbidden", "403", "The homeserver refuses TURN to this account. What is held is used until it expires; nobody is asked again but by refresh(), or for a new subscriber after 5 minutes.", "S7, S6"],
-    ["rate_limited", "429", "The homeserver asks for 3 s of quiet before each answer. The library waits for as long as retry_after says, and not less, whatever anybody calls.", "S5"],
+    ["rate_limited", "429", "The homeserver asks for 3 s of quiet before each answer. The library waits until one of the two clocks has passed that time, whatever is called meanwhile.", "S5"],
     ["outage", "503", "After each answer, the homeserver is down for 8 s. The library asks again within a second, then at growing random intervals; a third of the TTL is there to ride it out.", "S4, S3"],
-    ["not_configured", "{ }", "The homeserver says that it has no TURN server, as Synapse does. What is held is used until it expires; then the library asks at once, and hourly from there.", "S7, S6"],
+    ["not_configured", "{ }", "The homeserver says that it has no TURN server, as Synapse does. What is held is used until it expires; then the library asks at once, hourly from there, and for a new subscriber after 5 minutes.", "S7, S6"],
     ["proxy_page", "404 page", "A proxy answers in HTML. That is not the homeserver's word, so it counts as an outage: asked again within a minute, not within an hour.", "S4"],
     ["nonsense", "Nonsense", "Half an object is no answer. It counts as an outage, and nothing of it is logged: there might be a password in it.", "S4"],
     ["hanging", "Hangs", "The homeserver takes the request and says nothing. After 8 s the library stops waiting; the request is left to end by itself, and the next one waits its turn. A widget that asks meanwhile is told so after 8 s.", "S1, S4, W7"],

@@ -40,13 +40,7 @@ async fn f3_answer_200_with_a_turn_uri_and_no_password_is_misconfigured() {
 #[tokio::test]
 async fn answer_200_of_another_shape_is_transient() {
     let complete = json!({ "username": "u", "password": "p", "uris": ["turn:a"], "ttl": 60 });
-    for (field, value) in [
-        ("ttl", json!(-1)),
-        ("ttl", json!(0.5)),
-        ("ttl", json!("soon")),
-        ("uris", json!({})),
-        ("password", json!(123_456_789)),
-    ] {
+    for (field, value) in [("uris", json!({})), ("password", json!(123_456_789))] {
         let mut body = complete.clone();
         body[field] = value;
         assert_eq!(reason(ok(body)).await, UnavailableReason::Unreachable);
