@@ -48,6 +48,9 @@ pub struct Rules {
     refreshes: Refreshes,
     held: Option<Held>,
     sight: Sight,
+    /// The rule of what happened last, if that may bring a request forward: it is to blame if the next
+    /// one is due at another time than it should be.
+    blamed: Option<&'static str>,
     luck: Option<Share>,
 }
 
@@ -69,6 +72,14 @@ impl Rules {
     ///
     /// A rule was broken.
     pub fn on(&mut self, event: Event) -> Result<(), Broken> {
+        self.blamed = match event {
+            Event::Refreshes => Some("S9"),
+            Event::Rejects(_) => Some("S10"),
+            Event::SessionIsRenewed => Some("S7"),
+            Event::Finds { .. } => Some("S14"),
+            Event::Publishes(_) | Event::Shows(_) => self.blamed,
+            _ => None,
+        };
         match event {
             Event::TimePasses { monotonic, wall } => self.pass(nanos(monotonic), wall),
             Event::Subscribes => self.subscribe(),

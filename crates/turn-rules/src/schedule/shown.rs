@@ -14,9 +14,10 @@ impl Rules {
         let held = self.held.as_ref();
         let in_flight = self.requests.in_flight.is_some();
         same("S1", "in flight", shown.is_in_flight, in_flight)?;
-        same("S2", "usable", shown.is_usable, held.is_some_and(|held| held.is_usable()))?;
-        same("S2", "fresh", shown.is_fresh, held.is_some_and(|held| held.is_fresh()))?;
         self.s10_shows_rejection(shown.rejection)?;
+        let rule = if held.is_some() { "S2" } else { "S6" };
+        same(rule, "usable", shown.is_usable, held.is_some_and(|held| held.is_usable()))?;
+        same("S2", "fresh", shown.is_fresh, held.is_some_and(|held| held.is_fresh()))?;
         let valid_for = held.and_then(|held| held.valid_for());
         let rule = held.map_or("S6", |held| held.rule);
         same(rule, "the validity", shown.valid_for.map(nanos), valid_for)?;
@@ -26,6 +27,7 @@ impl Rules {
         self.s07_shows_waiting(shown.awaits_outcome)?;
         self.s14_saves(shown.saved)?;
         self.shows_next_request(shown.next_request.map(nanos))?;
+        self.blamed = None;
         self.s01_shows_asking(shown)?;
         self.s08_timers(shown, valid_for)
     }
@@ -38,7 +40,7 @@ impl Rules {
             return same(rule, "a request is planned", is.is_some(), next.is_some());
         };
         let floor = self.requests.floor.left();
-        let rule = if left < floor { "S3" } else { rule };
+        let rule = self.blamed.unwrap_or(if left < floor { "S3" } else { rule });
         let planned = || {
             let [left, earliest, latest] =
                 [left, earliest, latest].map(|it| Duration::from_nanos(it.unsigned_abs()));

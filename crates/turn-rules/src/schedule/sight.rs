@@ -144,9 +144,9 @@ impl Rules {
     }
 
     fn told_of(is: Option<State>, news: State, before: Option<State>) -> Result<(), Broken> {
-        let rule = match (news, before) {
-            (State::Available(_), _) => "S2",
-            (_, Some(State::Available(_))) => "S6",
+        let rule = match (news, before, is) {
+            (State::Available(_), ..) => "S2",
+            (_, Some(State::Available(_)), _) | (.., Some(State::Available(_))) => "S6",
             _ => "S7",
         };
         ensure(is == Some(news), rule, &format!("{is:?} is published instead of {news:?}"))
