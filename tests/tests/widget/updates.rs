@@ -1,17 +1,15 @@
 //! W11 to W13: which updates are sent, when, and what is in them.
 
-use std::time::Duration;
-
 use futures::FutureExt;
 use matrix_sdk_turn::{TurnServer, UnavailableReason};
 use serde_json::json;
 use tests::{
     clock::HandMovedClock,
-    source::{available, available_for, forbidden, unavailable},
+    source::{available, available_for, unavailable},
     widget::{Hosted, Provider, TURN, WIDGET_ID},
 };
 
-use super::{UNWATCH, WATCH, seconds};
+use super::{WATCH, seconds};
 
 /// The machine sleeps while a request is under way, whose answer says that credentials which have
 /// expired hold for longer.

@@ -7,6 +7,8 @@
 
 mod demands;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod words;
 
