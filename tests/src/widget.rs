@@ -7,8 +7,8 @@ use matrix_sdk::{
     widget::{Capabilities, CapabilitiesProvider, WidgetSettings},
 };
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, RefreshPolicy, TurnCapabilitiesProvider, TurnServerCapability,
-    TurnService, TurnServiceBuilder, TurnWidgetDriverHandle, async_trait,
+    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
+    TurnServiceBuilder, TurnWidgetDriverHandle, async_trait,
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
@@ -254,14 +254,6 @@ impl Hosted {
     /// A widget that was granted TURN.
     pub async fn granted() -> Self {
         let mut hosted = Self::start(Provider::Grant).await;
-        hosted.widget.negotiate(&[TURN]).await;
-        hosted
-    }
-
-    /// A widget that was granted TURN, and a service that asks as often as once a second.
-    pub async fn granted_and_quick() -> Self {
-        let policy = RefreshPolicy::builder().floor(Duration::from_secs(1)).build().unwrap();
-        let mut hosted = Self::start_by(|turn| turn.policy(policy), Provider::Grant, |it| it).await;
         hosted.widget.negotiate(&[TURN]).await;
         hosted
     }

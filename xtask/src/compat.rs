@@ -22,8 +22,8 @@ const NEWEST: &str = "0.19.1";
 /// choose one themselves.
 const TLS: &str = "rustls-aws-lc-rs";
 
-/// What is copied: the library, and the tests of it.
-const MEMBERS: [&str; 2] = ["crates/matrix-sdk-turn", "tests"];
+/// What is copied: the library, its rules, and its tests.
+const MEMBERS: [&str; 3] = ["crates/matrix-sdk-turn", "crates/turn-rules", "tests"];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -156,7 +156,7 @@ mod tests {
                         [workspace.dependencies]\nmatrix-sdk-turn = \"1\"\nmatrix-sdk = \"2\"\n";
         assert_eq!(
             manifest(original, |sdk| format!("{{ version = {sdk} }}")).unwrap(),
-            "[workspace]\nmembers = [\"crates/matrix-sdk-turn\", \"tests\"]\n\
+            "[workspace]\nmembers = [\"crates/matrix-sdk-turn\", \"crates/turn-rules\", \"tests\"]\n\
              [workspace.dependencies]\nmatrix-sdk-turn = \"1\"\nmatrix-sdk = { version = \"2\" }\n"
         );
     }

@@ -7,8 +7,9 @@ use matrix_sdk_turn::{
     RefreshPolicy, Timestamp, TurnServer, TurnState,
     schedule::{Saved, Schedule},
 };
+use turn_rules::schedule::Shown;
 
-use super::homeserver::Reply;
+use super::{homeserver::Reply, referee};
 
 /// Something that keeps TURN credentials: the real schedule, or a peer's policy restated.
 pub trait Client {
@@ -32,6 +33,11 @@ pub trait Client {
     fn next_wakeup(&self, now: Timestamp) -> Option<Instant>;
     /// The process ends, and another begins in which nobody has subscribed yet.
     fn restart(&mut self);
+
+    /// What it shows of itself, if it is the schedule.
+    fn shown(&self, _now: Timestamp) -> Option<Shown> {
+        None
+    }
 
     /// What is worth keeping beyond the process.
     fn saved(&self) -> Option<Saved> {
@@ -111,6 +117,10 @@ impl Client for Ours {
 
     fn restart(&mut self) {
         self.schedule = Schedule::new(RefreshPolicy::default(), self.seeds.fork());
+    }
+
+    fn shown(&self, now: Timestamp) -> Option<Shown> {
+        Some(referee::shown(&self.schedule, now))
     }
 
     fn saved(&self) -> Option<Saved> {

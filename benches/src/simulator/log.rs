@@ -35,7 +35,7 @@ impl Observer for Log {
                 }
                 (kind, _) => format!("  answer: {kind:?}"),
             },
-            Note::Loaded(saved) => format!(
+            Note::Loaded { saved, .. } => format!(
                 "  loaded: {}, TTL {:?},\n{INDENT}  asked at {}, refresh at {}",
                 saved.server.username(),
                 saved.ttl,
@@ -50,12 +50,14 @@ impl Observer for Log {
                 )
             }
             Note::Saved(None) => "    saved: nothing any more".to_owned(),
-            Note::Update(state) => match (*state).clone().into_result() {
+            Note::Published(Some(state)) => match (*state).clone().into_result() {
                 Ok(server) => format!("    update: {}", server.username()),
                 Err(why) => format!("    update: {:?}", why.reason()),
             },
             // The thirty-second wake-ups would drown the rest.
-            Note::Waiting(_) => return Ok(()),
+            Note::Published(None) | Note::Looked { .. } | Note::Rejected(_) | Note::Waiting(_) => {
+                return Ok(());
+            }
             Note::End => "end".to_owned(),
         };
         let _ = writeln!(self.lines, "{:>12.3} s  {what}", moment.elapsed.as_secs_f64());

@@ -87,7 +87,7 @@ impl Observer for Meter {
                     self.newest = Some((sent.saturating_add(*ttl), *ttl));
                 }
             }
-            Note::Update(state) => self.holds_credentials = state.available().is_some(),
+            Note::Published(Some(state)) => self.holds_credentials = state.available().is_some(),
             _ => {}
         }
         Ok(())

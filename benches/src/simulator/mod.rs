@@ -2,8 +2,8 @@
 //!
 //! A [`Script`] says what happens: what the homeserver answers and how fast, who subscribes when,
 //! when the machine sleeps, and who sets its clock. [`run()`] plays it to a [`Client`] and tells an
-//! [`Observer`] everything: the [`Referee`] checks each step against the rules, the [`Meter`] adds
-//! up seconds and requests, and [`Log`] prints.
+//! [`Observer`] everything: the [`Referee`] checks each step against the rules of turn-rules, the
+//! [`Meter`] adds up seconds and requests, and [`Log`] prints.
 //!
 //! The same script gives the same run, always.
 
@@ -17,6 +17,7 @@ mod referee;
 mod run;
 mod script;
 pub mod soak;
+mod staleness;
 mod store;
 
 pub use self::{

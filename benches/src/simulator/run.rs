@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use matrix_sdk_turn::{Timestamp, TurnState, schedule::Saved};
+use matrix_sdk_turn::{Timestamp, TurnServer, TurnState, schedule::Saved};
+use turn_rules::schedule::Shown;
 
 use super::{
     client::Client,
@@ -35,18 +36,31 @@ pub enum Note<'a> {
     /// What was last published is out of date: whoever just subscribed sees nothing until the next
     /// answer.
     Awaited,
-    /// A request was about to be sent, and this was found that an earlier process saved.
-    Loaded(&'a Saved),
-    /// A request is sent.
+    /// `report_rejected()` is called with these credentials.
+    Rejected(&'a TurnServer),
+    /// The client looked whether a request is due.
+    Looked {
+        /// It begins one.
+        begins: bool,
+    },
+    /// A request has begun, and a saved entry of an earlier process was found in its place.
+    Loaded {
+        /// What it saved.
+        saved: &'a Saved,
+        /// It is the answer.
+        is_taken: bool,
+    },
+    /// The request that has begun is sent.
     Sent,
     /// It is answered, or ran into its timeout.
     Answered(&'a Reply),
-    /// Subscribers see something else from now on.
-    Update(&'a TurnState),
+    /// The client published what there was to publish: what subscribers see from now on, if that
+    /// changed.
+    Published(Option<&'a TurnState>),
     /// From now on this is worth keeping beyond the process, or nothing is.
     Saved(Option<&'a Saved>),
-    /// The client has nothing more to do now, and set its timer.
-    Waiting(Option<Instant>),
+    /// The client has nothing more to do now, and set its timer. What it shows, if it is the schedule.
+    Waiting(Option<&'a Shown>),
     /// The script is over.
     End,
 }
@@ -192,7 +206,9 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
     fn settle(&mut self) -> Result<(), Violation> {
         let now = self.clock.now();
         self.publish(now)?;
-        if self.client.begin_request(now) {
+        let begins = self.client.begin_request(now);
+        self.note(&Note::Looked { begins })?;
+        if begins {
             if self.restore(now)? {
                 // What was restored may be due for its refresh.
                 return self.settle();
@@ -201,14 +217,14 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
         }
         self.save()?;
         self.process.timer = self.client.next_wakeup(now);
-        self.note(&Note::Waiting(self.process.timer))
+        let shown = self.client.shown(now);
+        self.note(&Note::Waiting(shown.as_ref()))
     }
 
     fn publish(&mut self, now: Timestamp) -> Result<(), Violation> {
-        if let Some(update) = self.client.take_update(now) {
-            self.note(&Note::Update(&update))?;
-            self.process.seen = Some(update);
-        }
+        let update = self.client.take_update(now);
+        self.note(&Note::Published(update.as_ref()))?;
+        self.process.seen = update.or(self.process.seen.take());
         Ok(())
     }
 
@@ -230,14 +246,14 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
         let Some(loaded) = self.store.load() else { return Ok(false) };
         self.process.has_loaded = true;
         let Some(saved) = loaded else { return Ok(false) };
-        self.note(&Note::Loaded(&saved))?;
-        let is_restored = self.client.restored(now, &saved);
-        if is_restored {
+        let is_taken = self.client.restored(now, &saved);
+        self.note(&Note::Loaded { saved: &saved, is_taken })?;
+        if is_taken {
             self.process.saved = Some(saved);
         } else {
             self.store.remove();
         }
-        Ok(is_restored)
+        Ok(is_taken)
     }
 
     fn save(&mut self) -> Result<(), Violation> {
@@ -267,6 +283,12 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
             self.store.remove();
         }
         self.client.answered(self.clock.now(), reply);
+        Ok(())
+    }
+
+    fn reject(&mut self, now: Timestamp, server: &TurnServer) -> Result<(), Violation> {
+        self.note(&Note::Rejected(server))?;
+        self.client.report_rejected(now, server);
         Ok(())
     }
 
@@ -300,12 +322,11 @@ impl<'a, C: Client, O: Observer> Run<'a, C, O> {
             Event::Refresh => self.client.refresh(now),
             Event::RejectCurrent => {
                 if let Some(server) = self.process.seen.as_ref().and_then(TurnState::available) {
-                    self.client.report_rejected(now, &server.clone());
+                    self.reject(now, &server.clone())?;
                 }
             }
             Event::RejectOthers => {
-                let others = matrix_sdk_turn::TurnServer::new(Vec::new(), "nobody", "nothing");
-                self.client.report_rejected(now, &others);
+                self.reject(now, &TurnServer::new(Vec::new(), "other", "nothing"))?;
             }
             Event::Restart | Event::Reboot => {
                 self.process = Process::default();

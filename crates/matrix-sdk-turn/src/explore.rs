@@ -1,4 +1,4 @@
-//! Every interleaving: a system and a model of it, taken through all sequences of events.
+//! Every interleaving: a system, taken through all sequences of events while its rules are checked.
 //!
 //! The search is breadth-first, so the sequence that a failure is told with is one of the shortest
 //! that lead there. States that were reached before are not gone on from: what follows from them was
@@ -14,18 +14,18 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// A system in one of its states, together with the model's.
+/// A system in one of its states, together with what checks it.
 pub(crate) trait System: Clone + Hash {
     type Event: Copy + Debug;
 
     /// What can happen next.
     fn events(&self) -> Vec<Self::Event>;
 
-    /// Lets it happen to both.
+    /// Lets it happen, and checks what the system does.
     ///
     /// # Errors
     ///
-    /// In which way the system did something else than the model.
+    /// The rule that the system broke.
     fn on(&mut self, event: Self::Event) -> Result<(), String>;
 }
 
@@ -43,6 +43,11 @@ pub(crate) enum Depth {
     /// No event leads from the states at this depth to another one: longer sequences bring nothing
     /// new.
     All(usize),
+}
+
+/// Whether explorations go to their full depth, as in CI (see docs/testing.md).
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TURN_EXPLORATION").is_some_and(|depth| depth == "full")
 }
 
 /// Takes a system through all sequences of at most that many events.
@@ -122,14 +127,5 @@ impl Hasher for Digest {
 
     fn finish(&self) -> u64 {
         self.0
-    }
-}
-
-/// Tells it if the system's answer to a question is not the model's.
-pub(crate) fn same<T: PartialEq + Debug>(what: &str, is: T, should_be: T) -> Result<(), String> {
-    if is == should_be {
-        Ok(())
-    } else {
-        Err(format!("{what} is {is:?}, and should be {should_be:?}"))
     }
 }

@@ -1,27 +1,33 @@
-//! The widget machine, against a model that knows the rules and shares no code with it.
+//! The widget machine, checked with the rules. It gets real messages here, where its exploration has events.
 
 mod message;
-mod model;
-mod negotiation;
 mod script;
+
+use std::{collections::VecDeque, time::Duration};
 
 use matrix_sdk_turn::{
     Timestamp,
     fuzzing::{Disposition, Machine, is_looked_at_from_widget, is_looked_at_to_widget},
 };
+use turn_rules::widget::{
+    self as rules, Addition, FromWidget, Millis, Name, Request, Rule, Rules, Seen, Spelling,
+    ToWidget, request, respond,
+};
 
 use self::{
-    message::{FromWidget, Message, TURN_SERVERS, ToWidget, WIDGET_ID},
-    model::Model,
-    script::Event,
+    message::{Message, Newest, WIDGET_ID},
+    script::{Event, State},
 };
-use crate::{fields::Fields, heap};
+use crate::{fields::Fields, heap, secret::MARK};
 
-/// How many bytes of memory a response takes beyond those of its request, the model's included.
+/// How many bytes of memory a response takes beyond those of its request, this test's copy included.
 const MAX_RESPONSE_OVERHEAD: usize = 256;
 
-/// How many bytes the machine and the model take besides: for queues that had 80 responses once, whose room
-/// for 128 is 8 KiB, and for the credentials and ids of an input.
+/// How many bytes a name takes in this test's list beyond its own: the list has room for twice as many.
+const NAME_OVERHEAD: usize = 2 * size_of::<String>();
+
+/// How many bytes the machine and this test take besides: for queues that had 80 responses once, whose
+/// room for 128 is 8 KiB, and for the credentials and ids of an input.
 const MAX_BESIDES: usize = 12 * 1024;
 
 /// An input is what happens to a widget, an event a line: see `script.rs`. In the first line, `e` is for
@@ -36,27 +42,19 @@ pub fn widget(input: &[u8]) {
     run.end();
 }
 
-/// A request as matrix-widget-api and the SDK write it.
-fn request(api: &str, action: &str, id: &str) -> String {
-    format!(
-        "{{\"api\":\"{api}\",\"widgetId\":\"{WIDGET_ID}\",\"requestId\":\"{id}\",\
-         \"action\":\"{action}\",\"data\":{{}}}}"
-    )
+fn hold<T>(checked: Result<T, String>) -> T {
+    checked.unwrap_or_else(|broken| panic!("{broken}"))
 }
 
-/// The widget's response to a request of the client's.
-fn response(action: &str, id: &str, response: &str) -> String {
-    let request = request("toWidget", action, id);
-    let open = request.strip_suffix('}').expect("a request is an object");
-    format!("{open},\"response\":{response}}}")
-}
-
-/// The machine and the model, and what the driver remembers.
+/// The machine, the rules, and what the driver remembers.
 struct Run {
-    /// How many bytes of memory were in use before the machine and the model were made.
+    /// How many bytes of memory were in use before the machine and the rules were made.
     heap_before: usize,
     machine: Machine,
-    model: Model,
+    rules: Rules,
+    written: Written,
+    newest: Newest,
+    requests: u32,
     now: Timestamp,
     is_subscribed: bool,
 }
@@ -66,7 +64,10 @@ impl Run {
         Self {
             heap_before: heap::in_use(),
             machine: Machine::new(WIDGET_ID, sends_empty),
-            model: Model::new(sends_empty),
+            rules: Rules::new(sends_empty),
+            written: Written::default(),
+            newest: Newest::default(),
+            requests: 0,
             now: Timestamp::now(),
             is_subscribed: false,
         }
@@ -76,145 +77,211 @@ impl Run {
         match event {
             Event::FromWidget(message) => self.on_message_from_widget(message),
             Event::ToWidget(message) => self.on_message_to_widget(message),
-            Event::Decision(granted) => {
-                let is_requested = self.model.negotiation.is_turn_requested();
-                assert_eq!(self.machine.is_turn_requested(), is_requested);
-                self.machine.on_decision(|| self.now, granted);
-                self.model.on_decision(self.now, granted);
+            Event::Decision(grants) => {
+                self.machine.on_decision(|| self.now, grants);
+                self.rules.on(rules::Event::ProviderDecides { grants });
             }
             Event::State(state) if self.is_subscribed => {
-                let state = state.at(self.now);
-                self.machine.on_turn_state(self.now, state.clone());
-                self.model.on_turn_state(self.now, state);
+                let news = state.news(|name| self.written.number(name));
+                self.rules.on(rules::Event::ServiceSays(news));
+                self.machine.on_turn_state(self.now, state.at(self.now));
             }
             Event::State(_) => {}
-            Event::Time(span) => {
-                self.now.monotonic += span;
-                self.now.wall += span;
-            }
+            Event::Time(span) => self.pass(span),
             Event::Driver => self.drive(),
             Event::Receive => self.receive(),
+            Event::Close => {
+                self.machine.close();
+                self.rules.on(rules::Event::Closes);
+            }
             Event::Acknowledge => {
-                if let Some(id) = self.model.in_flight() {
-                    self.on_message_from_widget(&response("update_turn_servers", id, "{}"));
+                if let Some(id) = &self.newest.update {
+                    let update = request("toWidget", WIDGET_ID, id, "update_turn_servers", "{}");
+                    self.on_message_from_widget(&respond(&update, "{}"));
                 }
             }
             Event::Request(action) => {
-                self.on_message_from_widget(&request("fromWidget", action, "1"))
+                self.on_message_from_widget(&request("fromWidget", WIDGET_ID, "1", action, "{}"));
             }
             Event::Negotiation => {
-                self.on_message_to_widget(&request("toWidget", "capabilities", "2"));
-                let requested = format!("{{\"capabilities\":[\"{}\"]}}", TURN_SERVERS[0]);
-                self.on_message_from_widget(&response("capabilities", "2", &requested));
+                let asked = request("toWidget", WIDGET_ID, "2", "capabilities", "{}");
+                self.on_message_to_widget(&asked);
+                let requested = r#"{"capabilities":["town.robin.msc3846.turn_servers"]}"#;
+                self.on_message_from_widget(&respond(&asked, requested));
             }
         }
-        assert_eq!(self.machine.wants_credentials(), self.model.wants_credentials());
-        assert!(!self.machine.wants_state() || self.model.has_expired(self.now));
+        self.check();
+    }
+
+    fn check(&self) {
+        let timeout = self.machine.poll_timeout();
+        let left = timeout.map(|timeout| timeout.duration_since(self.now.monotonic).as_millis());
+        hold(self.rules.check(Seen {
+            is_turn_requested: self.machine.is_turn_requested(),
+            wants_credentials: self.machine.wants_credentials(),
+            wants_state: self.machine.wants_state(),
+            timeout: left.map(|left| left as Millis),
+            has_message: self.machine.has_transmit(),
+        }));
         self.check_memory();
     }
 
-    /// W19: little is held but the requests whose responses were not received yet, twice, since the model
+    /// W19: little is held but the requests whose responses were not received yet, twice, since this test
     /// holds them as well.
     fn check_memory(&self) {
         let in_use = heap::in_use() - self.heap_before;
-        let requests = self.model.held().map(|request| 2 * request.len() + MAX_RESPONSE_OVERHEAD);
-        let most = requests.sum::<usize>() + MAX_BESIDES;
-        assert!(in_use <= most, "{in_use} bytes are in use, and {most} may be");
+        let requests = self.written.requests.iter();
+        let most: usize =
+            requests.map(|(_, request)| 2 * request.len() + MAX_RESPONSE_OVERHEAD).sum();
+        let names: usize = self.written.names.iter().map(|name| name.len() + NAME_OVERHEAD).sum();
+        let most = most + names + MAX_BESIDES;
+        let how = format_args!("{in_use} bytes are in use, and {most} may be");
+        assert!(in_use <= most, "{}", Rule::W19.broken(how));
     }
 
-    /// As the handle does it: what is not looked at must not be ours.
-    fn on_message_from_widget(&mut self, message: &str) {
-        if is_looked_at_from_widget(message) {
-            let disposition = self.machine.on_message_from_widget(|| self.now, message);
-            let is_ours = self.model.on_message_from_widget(self.now, message);
-            assert_eq!(disposition == Disposition::Consumed, is_ours, "{message}");
-        } else if let Some(read) = Message::read(message) {
-            assert_eq!(read.if_from_widget(), FromWidget::NotOurs, "not looked at: {message}");
+    /// As the handle does it. A message that it does not look at must not be ours.
+    fn on_message_from_widget(&mut self, text: &str) {
+        let message = Message::from_widget(text, &self.newest, self.requests);
+        let mut is_passed_on = true;
+        if is_looked_at_from_widget(text) {
+            let disposition = self.machine.on_message_from_widget(|| self.now, text);
+            is_passed_on = disposition == Disposition::PassOn;
+        } else if !matches!(message, FromWidget::Other | FromWidget::OfAnotherWidget) {
+            panic!("{}", Rule::W1.broken(format_args!("the handle does not look at {text}")));
+        }
+        hold(message.check_passed_on(is_passed_on));
+        if let FromWidget::Request(_) = message {
+            self.written.requests.push_back((self.requests, text.to_owned()));
+            self.requests += 1;
+        }
+        self.rules.on(rules::Event::WidgetSends(message));
+        self.written.forget_answered(&self.rules);
+    }
+
+    fn on_message_to_widget(&mut self, text: &str) {
+        let read = Message::read(text);
+        let message = read.as_ref().map_or(ToWidget::Other, Message::to_widget);
+        if !is_looked_at_to_widget(text) {
+            return hold(Rule::W1.demands("a message not looked at", ToWidget::Other, message));
+        }
+        let passed_on = self.machine.on_message_to_widget(text.to_owned());
+        let (rule, additions) = self.rules.additions(message);
+        if !has_gained(text, &passed_on, message, &additions) {
+            panic!("{}", rule.broken(format_args!("{text} becomes {passed_on}")));
+        }
+        self.rules.on(rules::Event::SdkSends(message));
+        if message == ToWidget::Capabilities {
+            self.newest.capabilities = read.and_then(|read| read.request_id);
         }
     }
 
-    fn on_message_to_widget(&mut self, message: &str) {
-        let read = Message::read(message);
-        if !is_looked_at_to_widget(message) {
-            let is_ours = read.is_some_and(|read| read.if_to_widget() != ToWidget::NotOurs);
-            assert!(!is_ours, "not looked at: {message}");
-            return;
-        }
-        let passed_on = self.machine.on_message_to_widget(message.to_owned());
-        let additions = read
-            .as_ref()
-            .map(|read| self.model.negotiation.on_message_to_widget(read))
-            .unwrap_or_default();
-        check_added(message, &passed_on, read.as_ref(), &additions);
+    fn pass(&mut self, span: Duration) {
+        self.now.monotonic += span;
+        self.now.wall += span;
+        self.rules.on(rules::Event::TimePasses(span.as_millis() as Millis));
     }
 
     fn drive(&mut self) {
         self.machine.handle_timeout(|| self.now);
-        self.model.handle_timeout(self.now);
+        self.rules.on(rules::Event::DriverLooks);
         let wants_credentials = self.machine.wants_credentials();
         if self.is_subscribed && !wants_credentials {
             self.machine.on_unsubscribed();
-            self.model.on_unsubscribed();
+            self.rules.on(rules::Event::Unsubscribed);
         }
         self.is_subscribed = wants_credentials;
     }
 
     fn receive(&mut self) {
-        let has_some = self.machine.has_transmit();
         let received = self.machine.poll_transmit(|| self.now);
-        assert!(has_some || received.is_none());
-        self.model.expect(self.now, received.as_deref());
+        let update = hold(self.rules.client_receives(received.as_deref(), &self.written));
+        self.written.forget_answered(&self.rules);
+        if update.is_some() {
+            let has_its_own_id = update != self.newest.update;
+            assert!(has_its_own_id, "{}", Rule::W11.broken("an update has the id of the last"));
+            self.newest.update = update;
+        }
     }
 
     /// When the 8 seconds are over, every request has its one response, and little was held.
     fn end(&mut self) {
-        self.on(Event::Time(std::time::Duration::from_secs(8)));
-        self.drive();
+        self.on(Event::Time(Duration::from_secs(8)));
+        self.on(Event::Driver);
         for held in 0.. {
-            assert!(held <= Model::MOST_HELD, "more is held than may be");
+            assert!(held <= Rules::MOST_HELD, "{}", Rule::W19.broken("more messages wait"));
             if !self.machine.has_transmit() {
                 break;
             }
             self.receive();
         }
         self.receive();
-        assert!(self.model.has_answered());
-        self.check_memory();
+        hold(Rule::W7.demands("unanswered", 0, self.rules.unanswered().count()));
+        self.check();
     }
 }
 
-/// W1, W2 and W5: a message stays what it is, but for texts that are added to lists in it.
-fn check_added(
-    before: &str,
-    after: &str,
-    message: Option<&Message<'_>>,
-    additions: &[(&'static str, Vec<&'static str>)],
-) {
-    let lists = |message: &Message<'_>| -> Option<Vec<Vec<String>>> {
-        let object = match message.if_to_widget() {
-            ToWidget::Versions => message.response?,
-            _ => message.data?,
+/// The texts of requests, and the names of credentials.
+#[derive(Default)]
+struct Written {
+    requests: VecDeque<(u32, String)>,
+    names: Vec<String>,
+}
+
+impl Written {
+    fn number(&mut self, name: &str) -> Name {
+        let known = self.names.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        });
+        number as Name
+    }
+
+    fn forget_answered(&mut self, rules: &Rules) {
+        if self.requests.len() > rules.unanswered().count() {
+            self.requests.retain(|(id, _)| rules.unanswered().any(|request| request.id == *id));
+        }
+    }
+}
+
+impl Spelling for Written {
+    fn widget_id(&self) -> &str {
+        WIDGET_ID
+    }
+
+    fn request(&self, request: Request) -> String {
+        let text = self.requests.iter().find(|(id, _)| *id == request.id);
+        text.map(|(_, text)| text.clone()).unwrap_or_default()
+    }
+
+    fn credentials(&self, name: Name) -> (Vec<String>, String, String) {
+        (vec![State::URI.to_owned()], self.names[name as usize].clone(), MARK.to_owned())
+    }
+}
+
+/// W1, W2, W5: whether a message stays as it is, except for strings that lists in it gain.
+fn has_gained(before: &str, after: &str, message: ToWidget, additions: &[Addition]) -> bool {
+    let lists = |text: &str| -> Option<Vec<Vec<String>>> {
+        let read = Message::read(text)?;
+        let object = match message {
+            ToWidget::SupportedApiVersions => read.response?,
+            _ => read.data?,
         };
         let fields = Fields::read(object.get().as_bytes())?;
-        additions.iter().map(|(name, _)| fields.texts(name)).collect()
+        additions.iter().map(|addition| fields.texts(addition.list)).collect()
     };
-    let Some(lists_before) = message.and_then(lists) else {
-        return assert_eq!(before, after);
-    };
-    let mut expected = before.len();
-    let mut lists_expected = Vec::new();
-    for (mut list, (_, added)) in lists_before.into_iter().zip(additions) {
-        for item in added {
+    let Some(mut lists_expected) = lists(before) else { return before == after };
+    let mut length = before.len();
+    for (list, addition) in lists_expected.iter_mut().zip(additions) {
+        for item in &addition.items {
             if !list.iter().any(|present| present == item) {
-                expected += item.len() + 2 + usize::from(!list.is_empty());
+                length += item.len() + 2 + usize::from(!list.is_empty());
                 list.push((*item).to_owned());
             }
         }
-        lists_expected.push(list);
     }
-    let lists_after = Message::read(after).as_ref().and_then(lists);
-    assert_eq!(lists_after, Some(lists_expected), "{before} became {after}");
-    assert_eq!(after.len(), expected, "{before} became {after}");
     let mut rest = after.bytes();
-    assert!(before.bytes().all(|byte| rest.any(|other| other == byte)), "{before} became {after}");
+    lists(after) == Some(lists_expected)
+        && after.len() == length
+        && before.bytes().all(|byte| rest.any(|other| other == byte))
 }

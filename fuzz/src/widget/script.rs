@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use matrix_sdk_turn::{Deadline, Timestamp, TurnServer, TurnState, Unavailable, UnavailableReason};
+use turn_rules::widget::{Millis, Name, News};
 
 use crate::secret::MARK;
 
@@ -24,6 +25,8 @@ pub(super) enum Event<'s> {
     Driver,
     /// `r`: the client receives a message.
     Receive,
+    /// `x`: the driver or the last handle is dropped.
+    Close,
     /// `a`: the widget acknowledges the last update.
     Acknowledge,
     /// `w` and `u`: the widget asks to watch, and to watch no longer.
@@ -54,6 +57,7 @@ impl<'s> Event<'s> {
             ('*', time) => Self::Time(Duration::from_millis(time.parse::<u16>().ok()?.into())),
             ('d', _) => Self::Driver,
             ('r', _) => Self::Receive,
+            ('x', _) => Self::Close,
             ('a', _) => Self::Acknowledge,
             ('w', _) => Self::Request("watch_turn_servers"),
             ('u', _) => Self::Request("unwatch_turn_servers"),
@@ -72,12 +76,25 @@ impl<'s> State<'s> {
         with_ttl.unwrap_or(Self::Credentials { name: text, ttl: None })
     }
 
+    pub(super) const URI: &'static str = "turn:turn.example.org";
+
+    /// The same for the rules. `number`: that of credentials with this name.
+    pub(super) fn news(&self, number: impl FnOnce(&str) -> Name) -> News {
+        match self {
+            Self::NotConfigured => News::NoneForGood,
+            Self::Unreachable => News::NoneForNow,
+            Self::Credentials { name, ttl } => {
+                News::Credentials(number(name), ttl.map(|ttl| ttl.as_millis() as Millis))
+            }
+        }
+    }
+
     pub(super) fn at(self, now: Timestamp) -> TurnState {
         match self {
             Self::NotConfigured => unavailable(UnavailableReason::NotConfigured),
             Self::Unreachable => unavailable(UnavailableReason::Unreachable),
             Self::Credentials { name, ttl } => {
-                let uris = vec!["turn:turn.example.org".to_owned()];
+                let uris = vec![Self::URI.to_owned()];
                 let server = TurnServer::new(uris, name, MARK);
                 TurnState::Available(match ttl {
                     Some(ttl) => expiring(&server, Deadline::after(now, ttl)),

@@ -62,19 +62,6 @@ async fn w18_nothing_a_widget_sends_grants_a_capability() {
 }
 
 #[tokio::test]
-async fn w18_a_second_response_to_the_same_request_counts_for_nothing() {
-    let mut hosted = Hosted::start(Provider::Grant).await;
-    let widget = &mut hosted.widget;
-    widget.expect_response("content_loaded", json!({})).await;
-    let request = widget.expect_request("capabilities").await;
-    widget.respond(request.clone(), json!({ "capabilities": [] })).await;
-    widget.respond(request, json!({ "capabilities": [TURN] })).await;
-    let notify = widget.expect_request("notify_capabilities").await;
-    assert_eq!(notify["data"]["approved"], json!([]));
-    assert_eq!(widget.expect_error(WATCH).await, NOT_ALLOWED);
-}
-
-#[tokio::test]
 async fn w19_watch_and_unwatch_in_a_loop_cost_the_homeserver_nothing() {
     let mut hosted = Hosted::granted().await;
     hosted.script.answer(available("first"));

@@ -67,23 +67,6 @@ async fn w05_the_grant_is_told_to_a_widget_that_requests_450_capabilities() {
 }
 
 #[tokio::test]
-async fn w03_a_response_to_another_request_requests_nothing() {
-    let mut hosted = Hosted::start(Provider::Grant).await;
-    let widget = &mut hosted.widget;
-    widget.expect_response("content_loaded", json!({})).await;
-    let request = widget.expect_request("capabilities").await;
-
-    let mut other = request.clone();
-    other["requestId"] = json!("8f6ff0b4-7cc9-4b2c-9a1f-000000000000");
-    widget.respond(other, json!({ "capabilities": [TURN] })).await;
-    widget.respond(request, json!({ "capabilities": [] })).await;
-
-    let notify = widget.expect_request("notify_capabilities").await;
-    assert_eq!(notify["data"], json!({ "requested": [], "approved": [] }));
-    assert_eq!(widget.expect_error(WATCH).await, NOT_ALLOWED);
-}
-
-#[tokio::test]
 async fn w04_it_is_denied_unless_the_provider_grants_it() {
     for deny in [true, false] {
         let mut hosted = match deny {

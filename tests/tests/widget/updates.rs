@@ -1,61 +1,15 @@
 //! W11 to W13: which updates are sent, when, and what is in them.
 
-use std::time::Duration;
-
 use futures::FutureExt;
 use matrix_sdk_turn::{TurnServer, UnavailableReason};
 use serde_json::json;
 use tests::{
     clock::HandMovedClock,
-    source::{available, available_for, forbidden, unavailable},
+    source::{available, available_for, unavailable},
     widget::{Hosted, Provider, TURN, WIDGET_ID},
 };
 
-use super::{UNWATCH, WATCH, seconds};
-
-#[tokio::test]
-async fn w11_one_update_is_in_flight_and_the_newest_wins() {
-    let mut hosted = Hosted::granted_and_quick().await;
-    for name in ["first", "second", "third"] {
-        hosted.script.answer(available(name));
-    }
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    let (update, username) = hosted.widget.receive_update().await;
-    assert_eq!(username, "first");
-
-    for name in ["second", "third"] {
-        hosted.turn.report_rejected(&hosted.turn.get().await.unwrap());
-        hosted.widget.receives_nothing_for(seconds(2)).await;
-        assert_eq!(hosted.turn.get().await.unwrap().username(), name);
-    }
-    hosted.widget.respond(update, json!({})).await;
-    hosted.widget.expect_update("third").await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
-}
-
-#[tokio::test]
-async fn w11_an_update_that_is_never_acknowledged_holds_back_the_next_for_10_seconds() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    let (_, _) = hosted.widget.receive_update().await;
-
-    hosted.script.answer(available("second"));
-    hosted.turn.report_rejected(&hosted.turn.get().await.unwrap());
-    hosted.widget.receives_nothing_for(Duration::from_millis(9_900)).await;
-    hosted.widget.expect_update("second").await;
-}
-
-#[tokio::test]
-async fn w11_credentials_that_expired_meanwhile_are_not_sent() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available_for("short", seconds(20)));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-
-    // The client does not receive for a while; nothing replaces the credentials.
-    tokio::time::sleep(seconds(21)).await;
-    hosted.widget.receives_nothing_for(seconds(5)).await;
-}
+use super::{WATCH, seconds};
 
 /// The machine sleeps while a request is under way, whose answer says that credentials which have
 /// expired hold for longer.
@@ -76,39 +30,6 @@ async fn w11_credentials_that_expired_unsent_are_sent_once_they_are_confirmed() 
     assert_eq!(hosted.widget.handle.recv().now_or_never(), None, "it has expired");
     hosted.script.answer(available_for("static", seconds(600)));
     hosted.widget.expect_update("static").await;
-}
-
-#[tokio::test]
-async fn w11_an_update_without_acknowledgement_is_sent_again_once() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    let (first, _) = hosted.widget.receive_update().await;
-
-    hosted.widget.receives_nothing_for(Duration::from_millis(9_900)).await;
-    let (second, username) = hosted.widget.receive_update().await;
-    assert_eq!(username, "first");
-    assert_ne!(first["requestId"], second["requestId"], "a request of its own");
-    hosted.widget.receives_nothing_for(seconds(600)).await;
-}
-
-#[tokio::test]
-async fn w11_an_update_is_not_sent_again_once_it_has_expired() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available_for("short", seconds(8)));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.receive_update().await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
-}
-
-#[tokio::test]
-async fn w11_an_update_is_not_sent_again_to_who_watches_no_more() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.receive_update().await;
-    hosted.widget.expect_response(UNWATCH, json!({})).await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
 }
 
 #[tokio::test]
@@ -149,16 +70,6 @@ async fn msc3846_updates_continue_whenever_the_previous_data_expires() {
     }
     let per_update = started.elapsed().as_secs_f64() / 19.0;
     assert!((36.0..=43.0).contains(&per_update), "every 40 s or so, not {per_update}");
-}
-
-#[tokio::test]
-async fn w13_without_credentials_the_widget_is_told_nothing() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available_for("short", seconds(30)));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.expect_update("short").await;
-    hosted.script.answer(forbidden());
-    hosted.widget.receives_nothing_for(seconds(3600)).await;
 }
 
 #[tokio::test]

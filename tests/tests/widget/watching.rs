@@ -10,13 +10,6 @@ use tests::{
 use super::{UNWATCH, WATCH, seconds};
 
 #[tokio::test]
-async fn w07_available_is_answered_with_nothing() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-}
-
-#[tokio::test]
 async fn w07_a_transient_failure_is_answered_with_nothing_and_polling_goes_on() {
     for reason in [UnavailableReason::Unreachable, UnavailableReason::RateLimited] {
         let mut hosted = Hosted::granted().await;
@@ -28,17 +21,6 @@ async fn w07_a_transient_failure_is_answered_with_nothing_and_polling_goes_on() 
         tokio::time::sleep(seconds(61)).await;
         hosted.widget.expect_update("later").await;
     }
-}
-
-#[tokio::test]
-async fn w07_without_an_outcome_it_is_answered_within_8_seconds() {
-    let mut hosted = Hosted::granted().await;
-    let asked = tokio::time::Instant::now();
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    assert_eq!(asked.elapsed().as_secs(), 8);
-
-    hosted.script.answer(available("slow"));
-    hosted.widget.expect_update("slow").await;
 }
 
 #[tokio::test]
@@ -90,26 +72,6 @@ async fn w21_the_homeserver_is_asked_when_turn_is_granted() {
 }
 
 #[tokio::test]
-async fn w21_the_subscription_of_a_widget_that_does_not_watch_ends_after_10_seconds() {
-    let hosted = Hosted::granted().await;
-    hosted.widget.receives_nothing_for(seconds(9)).await;
-    assert_eq!(hosted.turn.status().subscribers, 1);
-    hosted.widget.receives_nothing_for(seconds(2)).await;
-    assert_eq!(hosted.turn.status().subscribers, 0);
-}
-
-#[tokio::test]
-async fn w21_a_widget_that_watches_within_10_seconds_keeps_the_subscription() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.receives_nothing_for(seconds(9)).await;
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.expect_update("first").await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
-    assert_eq!((hosted.turn.status().subscribers, hosted.script.requests()), (1, 1));
-}
-
-#[tokio::test]
 async fn w21_a_widget_that_is_denied_turn_costs_no_request() {
     let mut hosted = Hosted::start(Provider::Deny).await;
     hosted.widget.negotiate(&[TURN]).await;
@@ -118,38 +80,11 @@ async fn w21_a_widget_that_is_denied_turn_costs_no_request() {
 }
 
 #[tokio::test]
-async fn w08_the_reply_goes_out_before_the_first_update() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.turn.get().await.unwrap();
-
-    let request = hosted.widget.request(WATCH).await;
-    let reply = hosted.widget.receive().await;
-    assert_eq!(reply["requestId"], request["requestId"]);
-    hosted.widget.expect_update("first").await;
-}
-
-#[tokio::test]
 async fn w09_msc3846_watching_twice_has_no_effect() {
     let mut hosted = Hosted::watching().await;
     hosted.widget.expect_response(WATCH, json!({})).await;
     hosted.widget.receives_nothing_for(seconds(60)).await;
     assert_eq!(hosted.script.requests(), 1);
-}
-
-#[tokio::test]
-async fn w09_watching_twice_before_the_first_outcome_is_answered_together() {
-    let mut hosted = Hosted::granted().await;
-    let mut first = hosted.widget.request(WATCH).await;
-    let mut second = hosted.widget.request(WATCH).await;
-    hosted.widget.receives_nothing_for(seconds(5)).await;
-
-    hosted.script.answer(available("both"));
-    first["response"] = json!({});
-    second["response"] = json!({});
-    assert_eq!(hosted.widget.receive().await, first);
-    assert_eq!(hosted.widget.receive().await, second);
-    hosted.widget.expect_update("both").await;
 }
 
 #[tokio::test]
@@ -166,32 +101,12 @@ async fn w10_msc3846_after_unwatch_no_update_goes_out() {
 }
 
 #[tokio::test]
-async fn w10_an_update_that_is_not_received_yet_does_not_survive_unwatch() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.expect_response(UNWATCH, json!({})).await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
-}
-
-#[tokio::test]
 async fn w10_msc3846_unwatch_without_watch_has_no_effect() {
     let mut hosted = Hosted::granted().await;
     hosted.widget.expect_response(UNWATCH, json!({})).await;
     hosted.widget.expect_response(UNWATCH, json!({})).await;
     hosted.widget.receives_nothing_for(seconds(1)).await;
     assert_eq!(hosted.turn.status().subscribers, 0, "the grant's subscription has ended");
-}
-
-#[tokio::test]
-async fn w10_unwatch_answers_a_watch_that_is_pending() {
-    let mut hosted = Hosted::granted().await;
-    let mut watch = hosted.widget.request(WATCH).await;
-    let mut unwatch = hosted.widget.request(UNWATCH).await;
-    for request in [&mut watch, &mut unwatch] {
-        request["response"] = json!({});
-        assert_eq!(hosted.widget.receive().await, *request);
-    }
 }
 
 #[tokio::test]
@@ -203,49 +118,6 @@ async fn w17_a_response_is_the_request_verbatim_plus_response() {
     );
     hosted.widget.send(format!("{request}}}\n")).await;
     assert_eq!(hosted.widget.receive_raw().await, format!("{request},\"response\":{{}}}}"));
-}
-
-#[tokio::test]
-async fn w14_a_second_content_loaded_keeps_the_watch() {
-    let mut hosted = Hosted::granted().await;
-    for name in ["first", "second", "third"] {
-        hosted.script.answer(available_for(name, seconds(60)));
-    }
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    for name in ["first", "second", "third"] {
-        hosted.widget.expect_update(name).await;
-        hosted.widget.expect_response("content_loaded", json!({})).await;
-    }
-}
-
-#[tokio::test]
-async fn w14_a_page_that_loads_again_has_the_credentials_as_soon_as_it_watches() {
-    let mut hosted = Hosted::watching().await;
-    hosted.widget.expect_response("content_loaded", json!({})).await;
-    hosted.widget.receives_nothing_for(seconds(5)).await;
-
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.expect_update("first").await;
-    assert_eq!(hosted.script.requests(), 1);
-
-    // W9 holds for the new page as well.
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
-}
-
-#[tokio::test]
-async fn w14_a_new_page_need_not_wait_for_the_old_ones_acknowledgement() {
-    let mut hosted = Hosted::granted().await;
-    hosted.script.answer(available("first"));
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    let (old_update, _) = hosted.widget.receive_update().await;
-
-    hosted.widget.expect_response("content_loaded", json!({})).await;
-    let watched = tokio::time::Instant::now();
-    hosted.widget.expect_response(WATCH, json!({})).await;
-    let (update, username) = hosted.widget.receive_update().await;
-    assert_eq!((&*username, watched.elapsed()), ("first", seconds(0)));
-    assert_ne!(update["requestId"], old_update["requestId"]);
 }
 
 #[tokio::test]

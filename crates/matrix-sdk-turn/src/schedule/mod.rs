@@ -59,8 +59,6 @@ mod exploration;
 mod failure;
 mod held;
 mod jitter;
-#[cfg(test)]
-mod model;
 mod publication;
 mod refreshes;
 mod requests;

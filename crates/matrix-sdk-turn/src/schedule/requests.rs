@@ -217,11 +217,6 @@ mod explored {
             self.for_subscriber_after = self.for_subscriber_after.map(|after| after.aged(by));
             self.rejection.asked = self.rejection.asked.map(|asked| asked.aged(by).or_long_ago());
         }
-
-        /// How long until one is due, as if there were no floor.
-        pub(in super::super) fn due(&self) -> Option<Duration> {
-            self.next.remaining(now())
-        }
     }
 
     impl Timestamp {

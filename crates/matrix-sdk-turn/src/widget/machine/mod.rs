@@ -10,8 +10,6 @@
 mod delivery;
 #[cfg(test)]
 mod exploration;
-#[cfg(test)]
-mod model;
 mod negotiation;
 mod responses;
 mod watch;
@@ -298,11 +296,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{super::capability::TURN_SERVERS, *};
-    use crate::{
-        clock::Deadline,
-        credentials::TurnServer,
-        unavailable::{Unavailable, UnavailableReason},
-    };
+    use crate::credentials::TurnServer;
 
     const WATCH: &str = "watch_turn_servers";
     const UPDATE: &str = "update_turn_servers";
@@ -333,17 +327,12 @@ mod tests {
         machine.on_message_from_widget(Timestamp::now, &request.to_string())
     }
 
-    fn negotiate(machine: &mut Machine, capabilities: &[&str], granted: bool) {
-        let request = to_widget("capabilities");
-        assert_eq!(machine.on_message_to_widget(request.to_string()), request.to_string());
-        let disposition = respond(machine, request, json!({ "capabilities": capabilities }));
-        assert_eq!(disposition, Disposition::PassOn);
-        machine.on_decision(Timestamp::now, granted);
-    }
-
     fn granted() -> Machine {
         let mut machine = Machine::new("w", false);
-        negotiate(&mut machine, &[TURN_SERVERS[0]], true);
+        let request = to_widget("capabilities");
+        machine.on_message_to_widget(request.to_string());
+        respond(&mut machine, request, json!({ "capabilities": TURN_SERVERS }));
+        machine.on_decision(Timestamp::now, true);
         machine
     }
 
@@ -361,42 +350,14 @@ mod tests {
         machine
     }
 
-    fn poll(machine: &mut Machine) -> Option<String> {
-        machine.poll_transmit(Timestamp::now)
-    }
-
     fn expect(machine: &mut Machine, words: &str) {
-        let message = poll(machine).unwrap();
+        let message = machine.poll_transmit(Timestamp::now).unwrap();
         assert!(message.contains(words), "{message}");
     }
 
     #[test]
     fn debug_says_which_widget_it_is_and_nothing_of_what_it_is_told() {
         assert_eq!(format!("{:?}", watching()), r#"Machine { widget_id: "w", .. }"#);
-    }
-
-    #[test]
-    fn w07_a_state_that_expired_on_the_way_is_no_outcome() {
-        let mut machine = granted();
-        from_widget(&mut machine, WATCH);
-
-        let now = Timestamp::now();
-        let expired = server().expiring(Some(Deadline::after(now, std::time::Duration::ZERO)));
-        machine.on_turn_state(now, TurnState::Available(expired));
-        assert_eq!(poll(&mut machine), None);
-
-        let why = Unavailable::new(UnavailableReason::Expired);
-        machine.on_turn_state(now, TurnState::Unavailable(why));
-        expect(&mut machine, "\"response\":{}");
-    }
-
-    #[test]
-    fn w08_the_response_goes_out_before_the_first_update() {
-        let mut machine = granted();
-        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
-        from_widget(&mut machine, WATCH);
-        expect(&mut machine, "\"response\":{}");
-        expect(&mut machine, UPDATE);
     }
 
     #[test]
@@ -409,102 +370,6 @@ mod tests {
             assert_eq!(respond(&mut machine, update, error), Disposition::Consumed);
         }
         assert_eq!(machine.poll_timeout(), None, "an error acknowledges it too");
-    }
-
-    #[test]
-    fn w14_a_page_that_loads_again_is_given_the_credentials_when_it_watches() {
-        let mut machine = watching();
-        assert_eq!(from_widget(&mut machine, "content_loaded"), Disposition::PassOn);
-        assert!(machine.wants_credentials());
-        assert_eq!(poll(&mut machine), None, "the old page's update is still in flight");
-
-        from_widget(&mut machine, WATCH);
-        expect(&mut machine, "\"response\":{}");
-        expect(&mut machine, UPDATE);
-        from_widget(&mut machine, WATCH);
-        expect(&mut machine, "\"response\":{}");
-        assert_eq!(poll(&mut machine), None, "only its first watch has that effect");
-    }
-
-    #[test]
-    fn w11_credentials_that_have_expired_are_not_sent() {
-        let mut machine = granted();
-        from_widget(&mut machine, WATCH);
-        let now = Timestamp::now();
-        let expires = Deadline::after(now, std::time::Duration::from_secs(1));
-        machine.on_turn_state(now, TurnState::Available(server().expiring(Some(expires))));
-        expect(&mut machine, WATCH);
-
-        let expired =
-            Timestamp { monotonic: now.monotonic + std::time::Duration::from_secs(1), ..now };
-        assert!(machine.has_transmit());
-        assert_eq!(machine.poll_transmit(|| expired), None);
-        assert!(!machine.has_transmit(), "nobody is woken for it again");
-    }
-
-    #[test]
-    fn w14_a_page_that_loads_again_before_the_first_outcome_is_given_one_update() {
-        let mut machine = granted();
-        from_widget(&mut machine, WATCH);
-        from_widget(&mut machine, "content_loaded");
-        from_widget(&mut machine, WATCH);
-        assert_eq!(poll(&mut machine), None);
-
-        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
-        for words in [WATCH, WATCH, UPDATE] {
-            expect(&mut machine, words);
-        }
-        from_widget(&mut machine, WATCH);
-        expect(&mut machine, "\"response\":{}");
-        assert_eq!(poll(&mut machine), None);
-    }
-
-    #[test]
-    fn w15_negotiating_again_without_turn_stops_watching() {
-        for (capabilities, granted) in [(&[][..], true), (&[TURN_SERVERS[0]][..], false)] {
-            let mut machine = watching();
-            assert!(machine.wants_credentials());
-            negotiate(&mut machine, capabilities, granted);
-
-            assert!(!machine.wants_credentials());
-            from_widget(&mut machine, WATCH);
-            expect(&mut machine, "Not allowed");
-        }
-    }
-
-    #[test]
-    fn w15_negotiating_again_with_turn_goes_on_watching() {
-        let mut machine = watching();
-        negotiate(&mut machine, &[TURN_SERVERS[1]], true);
-        assert!(machine.wants_credentials());
-    }
-
-    #[test]
-    fn w16_another_widgets_messages_are_passed_on_and_not_acted_on() {
-        let mut machine = watching();
-        for action in ["unwatch_turn_servers", "content_loaded"] {
-            let request = json!({
-                "api": "fromWidget",
-                "widgetId": "another",
-                "requestId": "1",
-                "action": action,
-                "data": {},
-            });
-            let disposition = machine.on_message_from_widget(Timestamp::now, &request.to_string());
-            assert_eq!(disposition, Disposition::PassOn);
-            assert!(machine.wants_credentials() && !machine.has_new_page);
-        }
-    }
-
-    #[test]
-    fn w20_once_it_is_closed_no_credentials_go_out() {
-        let mut machine = granted();
-        from_widget(&mut machine, WATCH);
-        machine.on_turn_state(Timestamp::now(), TurnState::Available(server()));
-        machine.close();
-        assert!(!machine.wants_credentials());
-        expect(&mut machine, "\"response\":{}");
-        assert_eq!(poll(&mut machine), None);
     }
 
     /// Strings, JSON, and messages that are nearly ours.

@@ -138,43 +138,4 @@ mod tests {
             assert!(!answered(&response).is_turn_requested());
         }
     }
-
-    #[test]
-    fn w03_a_response_to_another_request_requests_nothing() {
-        let response = json!({ "capabilities": TURN_SERVERS }).to_string();
-        for request_id in [None, Some(""), Some("another")] {
-            let mut negotiation = asked();
-            negotiation.answered(request_id, &response);
-            assert!(!negotiation.is_turn_requested());
-        }
-    }
-
-    #[test]
-    fn w04_turn_is_granted_if_it_was_requested_and_the_provider_says_so() {
-        let all = json!({ "capabilities": TURN_SERVERS });
-        let none = json!({ "capabilities": [] });
-        for (requested, granted, expected) in
-            [(&all, true, true), (&all, false, false), (&none, true, false)]
-        {
-            let mut negotiation = answered(requested);
-            assert_eq!(negotiation.decide(granted), Some(expected));
-            assert_eq!(negotiation.permission().is_ok(), expected);
-        }
-    }
-
-    #[test]
-    fn w06_until_it_is_decided_a_request_is_refused() {
-        let undecided = answered(&json!({ "capabilities": TURN_SERVERS }));
-        for negotiation in [Negotiation::NotYet, asked(), undecided] {
-            assert_eq!(negotiation.permission(), Err(Refusal::NotNegotiated));
-        }
-    }
-
-    #[test]
-    fn w18_a_decision_on_what_nobody_requested_grants_nothing() {
-        for mut negotiation in [Negotiation::NotYet, asked()] {
-            assert_eq!(negotiation.decide(true), None);
-            assert_eq!(negotiation.permission(), Err(Refusal::NotNegotiated));
-        }
-    }
 }

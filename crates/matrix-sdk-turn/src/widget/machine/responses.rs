@@ -47,17 +47,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn w19_no_more_than_64_responses_wait() {
-        let mut responses = Responses::default();
-        while !responses.is_full() {
-            responses.extend([String::new()]);
-        }
-        assert_eq!(responses.queue.len(), 64);
-        responses.pop();
-        assert!(!responses.is_full());
-    }
-
-    #[test]
     fn w19_only_the_first_dropped_request_of_a_burst_is_news() {
         let mut responses = Responses::default();
         responses.extend(["first", "second"].map(str::to_owned));

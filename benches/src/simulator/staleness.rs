@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use super::{
-    super::{
-        homeserver::ReplyKind,
-        run::{Violation, ensure},
-        script::{Outage, Script},
-    },
-    facts::Facts,
-    numbers::RETRY_MAX_EXPIRED,
+    homeserver::ReplyKind,
+    run::{Violation, ensure},
+    script::{Outage, Script},
 };
 
 /// The share of the TTL that can be counted on when an outage begins.
 const LEFT_AT_WORST: f64 = 0.28;
+
+/// The longest delay between two requests without valid credentials.
+const RETRY_MAX_EXPIRED: Duration = Duration::from_secs(10);
 
 /// Measures the time without credentials, and judges it at the end. In true time.
 #[derive(Debug)]
@@ -44,26 +43,30 @@ impl Staleness {
     }
 
     /// Counts the time up to now, and notes how it goes on.
-    pub(super) fn measure(&mut self, facts: &Facts, elapsed: Duration) {
+    pub(super) fn measure(&mut self, has_credentials: bool, is_subscribed: bool, now: Duration) {
         let since = self.without_since.take();
-        self.stale += since.map_or(Duration::ZERO, |since| elapsed - since);
-        self.had_credentials |= facts.held.is_some();
-        if facts.subscribers > 0 && self.had_credentials && facts.held.is_none() {
-            self.without_since = Some(elapsed);
+        self.stale += since.map_or(Duration::ZERO, |since| now - since);
+        self.had_credentials |= has_credentials;
+        if is_subscribed && self.had_credentials && !has_credentials {
+            self.without_since = Some(now);
         }
     }
 
     /// The script is over.
-    pub(super) fn judge(&self, facts: &Facts) -> Result<(), Violation> {
+    pub(super) fn judge(
+        &self,
+        has_credentials: bool,
+        last_answer: Option<ReplyKind>,
+    ) -> Result<(), Violation> {
         if let Some(most) = self.most.filter(|most| self.stale > *most) {
             return Err(format!("stale for {:?}, where {most:?} are inevitable", self.stale));
         }
         let is_silenced = matches!(
-            facts.last_kind(),
+            last_answer,
             Some(ReplyKind::Forbidden | ReplyKind::LoggedOut | ReplyKind::RateLimited(_))
         );
         ensure(
-            !self.ends_well || is_silenced || facts.held.is_some(),
+            !self.ends_well || is_silenced || has_credentials,
             "a subscriber to a healthy homeserver ends up with nothing",
         )
     }
