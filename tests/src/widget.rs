@@ -7,8 +7,8 @@ use matrix_sdk::{
     widget::{Capabilities, CapabilitiesProvider, WidgetSettings},
 };
 use matrix_sdk_turn::{
-    CapabilitiesWithTurn, RefreshPolicy, TurnCapabilitiesProvider, TurnServerCapability,
-    TurnService, TurnServiceBuilder, TurnWidgetDriverHandle, async_trait,
+    CapabilitiesWithTurn, TurnCapabilitiesProvider, TurnServerCapability, TurnService,
+    TurnServiceBuilder, TurnWidgetDriverHandle, async_trait,
 };
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
