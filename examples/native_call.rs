@@ -107,8 +107,7 @@ async fn connect(
         return Ok((connection, server));
     }
     // webrtc-rs does not say why it gathered no relay: the answer to Allocate goes to its log only. A
-    // request of one's own tells refused credentials from a TURN server that is down or full, for which
-    // other credentials would be of no use.
+    // request of our own tells refused credentials from a TURN server that is full, down or has moved.
     let server = match allocate(&server).await {
         Err(error @ AllocateError::Rejected { .. }) => {
             say(format_args!("no relay: {error}"));
@@ -119,17 +118,18 @@ async fn connect(
             say(format_args!("reported, and replaced by {}", describe(&server)));
             server
         }
-        // The TURN server may have moved since the homeserver handed this out.
+        // The TURN server may have moved since the homeserver handed this out. If it has not, the
+        // stream yields nothing: the server is down or full.
         Err(error) => {
             say(format_args!("no relay: {error}"));
-            let newest = turn.refresh().await?;
-            ensure!(newest.uris() != server.uris(), "the TURN server has not moved: it is down");
-            say(format_args!("the TURN server moved: {}", describe(&newest)));
-            newest
+            turn.refresh();
+            let server = next_server(states).await?;
+            say(format_args!("the homeserver hands out others now: {}", describe(&server)));
+            server
         }
         Ok(_) => bail!("the TURN server lends a relay, but webrtc-rs gathered none"),
     };
-    let connection = Connection::open(&server).await?.context("these are refused as well")?;
+    let connection = Connection::open(&server).await?.context("no relay with these either")?;
     Ok((connection, server))
 }
 

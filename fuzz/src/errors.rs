@@ -154,6 +154,8 @@ fn check_retry_after(response: &Response<&[u8]>, why: &Unavailable) {
         .filter(|_| header.is_none())
         .and_then(|value| value.get().parse().ok());
     let said = seconds.map(Duration::from_secs).or(milliseconds.map(Duration::from_millis));
+    // S5: zero names no time.
+    let said = said.filter(|said| !said.is_zero());
 
     let is_limit = why.matrix_error().is_some_and(|error| error.errcode == "M_LIMIT_EXCEEDED");
     let is_number_or_nothing = header.is_none() || seconds.is_some();

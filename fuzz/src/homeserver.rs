@@ -1,9 +1,10 @@
 //! The homeserver's answer to `GET /_matrix/client/v3/voip/turnServer`.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use matrix_sdk_turn::{Answer, TurnServer, UnavailableReason, fuzzing::interpret};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     fields::Fields,
@@ -34,7 +35,8 @@ struct Specified<'a> {
     uris: Vec<Cow<'a, str>>,
     username: Cow<'a, str>,
     password: Cow<'a, str>,
-    ttl: u64,
+    #[serde(borrow)]
+    ttl: Option<&'a RawValue>,
 }
 
 /// Credentials are those of the answer, all of them, and somebody can use them.
@@ -51,13 +53,31 @@ fn check_credentials(body: &[u8], answer: &Answer) {
     let expected = TurnServer::new(uris, specified.username, specified.password);
     assert_eq!(*server, expected);
     assert_eq!(server.left_out(), expected.left_out());
-    assert_eq!(answer.ttl(), Duration::from_secs(specified.ttl));
+    let ttl = specified.ttl.map_or("null", RawValue::get);
+    check_ttl(ttl, answer.ttl().as_secs());
 }
 
-/// Whether the answer is an object that is empty, as Synapse's is without TURN servers, or that has no
-/// URIs in its list.
+/// S3, S13: any finite number of at least 0, rounded down; everything else is unknown, which is 0.
+fn check_ttl(ttl: &str, secs: u64) {
+    let is_integer = !ttl.is_empty() && ttl.bytes().all(|byte| byte.is_ascii_digit());
+    match (ttl.parse::<u64>(), ttl.parse::<f64>()) {
+        (Ok(whole), _) if is_integer => assert_eq!(secs, whole),
+        // Rust reads words as numbers that JSON does not have.
+        (_, Ok(number)) if number.is_finite() && number >= 1.0 => {
+            // The next integer may be further away than 1.
+            let (low, high) = (number * (1.0 - f64::EPSILON) - 1.0, number * (1.0 + f64::EPSILON));
+            let capped = |bound: f64| bound.min(u64::MAX as f64);
+            assert!((capped(low)..=capped(high)).contains(&(secs as f64)), "{ttl}: {secs}");
+        }
+        _ => assert_eq!(secs, 0, "{ttl}"),
+    }
+}
+
+/// Whether the answer is an object that is empty, as Synapse's is without TURN servers, or that has
+/// `null` or an empty list for its URIs.
 fn says_nothing(body: &[u8]) -> bool {
     let Some(fields) = Fields::read(body) else { return false };
-    let is_empty_list = |list: &str| list.split_whitespace().collect::<String>() == "[]";
-    fields.len() == 0 || fields.last("uris").is_some_and(|uris| is_empty_list(uris.get()))
+    let is_nothing =
+        |uris: &str| matches!(uris.split_whitespace().collect::<String>().as_str(), "[]" | "null");
+    fields.len() == 0 || fields.last("uris").is_some_and(|uris| is_nothing(uris.get()))
 }

@@ -202,13 +202,16 @@ impl fmt::Debug for TurnServer {
 /// URIs as `Debug` shows them, in a line that stays short however many there are.
 struct FirstUris<'a>(&'a [String]);
 
-/// How many URIs `Debug` shows. A real answer has fewer.
+/// How many URIs `Debug` shows, and how many characters of each. A real answer has less.
 const SHOWN_URIS: usize = 16;
+const SHOWN_CHARS: usize = 256;
 
 impl fmt::Debug for FirstUris<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut list = f.debug_list();
-        list.entries(self.0.iter().take(SHOWN_URIS));
+        list.entries(self.0.iter().take(SHOWN_URIS).map(|uri| {
+            uri.char_indices().nth(SHOWN_CHARS).map_or(uri.as_str(), |(end, _)| &uri[..end])
+        }));
         if self.0.len() > SHOWN_URIS { list.finish_non_exhaustive() } else { list.finish() }
     }
 }

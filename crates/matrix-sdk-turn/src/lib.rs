@@ -80,8 +80,8 @@
 //!
 //! - **Never stale.** Credentials are withdrawn the second they expire, on whichever of the
 //!   monotonic and the wall clock is ahead, and are refreshed well before.
-//! - **Never hammering.** One request at a time, with jitter and backoff, and never before the
-//!   homeserver's `retry_after`. Nobody subscribed: no requests, no timers.
+//! - **Never hammering.** One request at a time, with jitter and backoff, and none before either clock
+//!   has passed the homeserver's `retry_after`. Without subscribers there are no requests and no timers.
 //! - **A hostile widget gets nowhere.** Only the client's provider grants anything, and everything
 //!   held for a widget has a limit.
 //! - **No secret is shown.** `Debug`, `Display` and logs hold neither password nor username nor

@@ -63,9 +63,11 @@ impl TurnState {
         }
     }
 
-    /// Whether this is the last state: the session has ended.
+    /// Whether a stream ends after this state: the session has ended, or the service's runtime has.
     pub(crate) fn is_final(&self) -> bool {
-        self.unavailable().is_some_and(|why| why.reason() == UnavailableReason::LoggedOut)
+        use UnavailableReason::{LoggedOut, RuntimeEnded};
+
+        self.unavailable().is_some_and(|why| matches!(why.reason(), LoggedOut | RuntimeEnded))
     }
 
     /// Whether the other says the same to somebody who keeps it: credentials that came back after

@@ -21,7 +21,7 @@ pub struct Unavailable {
     matrix_error: Option<Arc<MatrixError>>,
 }
 
-/// How long the homeserver asked to be left alone for.
+/// When the homeserver allows the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Hash))]
 enum RetryAfter {
@@ -35,7 +35,8 @@ enum RetryAfter {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum UnavailableReason {
-    /// The homeserver has no TURN server to offer. Asked again once an hour.
+    /// The homeserver has no TURN server to offer. The library asks again once an hour, when credentials
+    /// that are held expire, and for a new subscriber after five minutes.
     NotConfigured,
     /// The homeserver's answer cannot be used: for instance a `turn:` URI without a username.
     /// Treated as [`NotConfigured`](Self::NotConfigured).
@@ -63,10 +64,13 @@ pub enum UnavailableReason {
     /// The credentials expired, and the request for new ones is not answered yet.
     Expired,
     /// A TURN server rejected the credentials, and the homeserver has not answered since: see
-    /// [`TurnService::report_rejected`](crate::TurnService::report_rejected). Only
-    /// [`TurnService::get`](crate::TurnService::get) and [`Refresh`](crate::Refresh) return this.
-    /// Asked again within 10 s.
+    /// [`TurnService::report_rejected`](crate::TurnService::report_rejected). From
+    /// [`TurnService::get`](crate::TurnService::get) and [`Refresh`](crate::Refresh); streams and
+    /// widgets keep the credentials. While there are subscribers, the library asks again within 10 s.
     Rejected,
+    /// The tokio runtime of the service has ended, so the library can ask for nothing any more. This
+    /// is the last state of each stream. Make another service, on a runtime that runs.
+    RuntimeEnded,
 }
 
 impl UnavailableReason {
@@ -80,7 +84,11 @@ impl UnavailableReason {
             | Self::Rejected
             | Self::NotLoggedIn
             | Self::SoftLoggedOut => true,
-            Self::NotConfigured | Self::Misconfigured | Self::Forbidden | Self::LoggedOut => false,
+            Self::NotConfigured
+            | Self::Misconfigured
+            | Self::Forbidden
+            | Self::LoggedOut
+            | Self::RuntimeEnded => false,
         }
     }
 }
@@ -172,12 +180,13 @@ impl Unavailable {
         Self { detail: Some(shortened(detail.as_ref()).into()), ..self }
     }
 
-    /// With the time the homeserver asked to be left alone for.
+    /// With the delay that the homeserver named. Zero is none.
     pub fn with_retry_after(self, retry_after: Option<Duration>) -> Self {
-        Self { retry_after: retry_after.map(RetryAfter::Delay), ..self }
+        let named = retry_after.filter(|delay| !delay.is_zero());
+        Self { retry_after: named.map(RetryAfter::Delay), ..self }
     }
 
-    /// With the date before which the homeserver asked to be left alone.
+    /// With the date that the homeserver named in place of a delay.
     #[cfg(feature = "client")]
     pub(crate) fn with_retry_date(self, date: SystemTime) -> Self {
         Self { retry_after: Some(RetryAfter::Date(date)), ..self }
@@ -208,9 +217,9 @@ impl Unavailable {
         self.detail.as_deref()
     }
 
-    /// How long the homeserver asked to be left alone for, counted from its answer. Only with
+    /// The delay that the homeserver named, counted from its answer. Only with
     /// [`UnavailableReason::RateLimited`]. A homeserver may name a date instead: the service turns
-    /// it into a duration by its own clock, and before that this is `None`.
+    /// it into a delay by its own clock, and before that this is `None`.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.retry_after {
             Some(RetryAfter::Delay(delay)) => Some(delay),
@@ -257,8 +266,13 @@ impl fmt::Display for Unavailable {
             UnavailableReason::Unreachable => {
                 "the homeserver gave no usable answer: it is asked again soon"
             }
+            UnavailableReason::RuntimeEnded => {
+                "the tokio runtime of the TURN service has ended: make another service on a runtime \
+                 that runs"
+            }
             UnavailableReason::Rejected => {
-                "a TURN server rejected the credentials: the homeserver is asked for others"
+                "a TURN server rejected the credentials: wait for the next ones on the stream, or ask \
+                 again in 10 s"
             }
             UnavailableReason::Expired => {
                 "the TURN credentials expired and new ones are not here yet: they are being asked \

@@ -4,7 +4,7 @@ import { span } from "./words.js";
 
 const HOMESERVER = [
     [null, "Works", "The homeserver answers well again. The library finds out with its next request; refresh() asks now, unless a request is in flight or the last success is younger than 10 s.", "S9"],
-    ["forbidden", "403", "The homeserver refuses TURN to this account. What is held is used until it expires; nobody is asked again but by refresh(), or for a new subscriber after 5 minutes.", "S7, S6"],
+    ["forbidden", "403", "The homeserver refuses TURN to this account. The library uses valid credentials until they expire. It asks again after refresh(), or for a new subscriber after 5 minutes.", "S7, S6"],
     ["rate_limited", "429", "The homeserver asks for 3 s of quiet before each answer. The library waits until one of the two clocks has passed that time, whatever is called meanwhile.", "S5"],
     ["outage", "503", "After each answer, the homeserver is down for 8 s. The library asks again within a second, then at growing random intervals; a third of the TTL is there to ride it out.", "S4, S3"],
     ["not_configured", "{ }", "The homeserver says that it has no TURN server, as Synapse does. What is held is used until it expires; then the library asks at once, hourly from there, and for a new subscriber after 5 minutes.", "S7, S6"],
@@ -16,7 +16,7 @@ const HOMESERVER = [
 const WORLD = [
     ["secret", "Change the secret", "Homeserver and TURN server share another secret: the TURN server now refuses every password handed out so far. A widget finds out with its next Allocate; the client calls report_rejected(), and the library asks for others at once.", "S10"],
     ["sleep", "Sleep one TTL", "Timers stand still while the machine sleeps, the wall clock goes on. What expired on either clock is withdrawn as soon as anything looks, as this page does all the time, and within 30 s otherwise.", "S8"],
-    ["runtime", "End a runtime", "Somebody subscribes on another tokio runtime, and that runtime ends. The service's task never ran there, so everybody else goes on being served.", "“Runtimes and threads”"],
+    ["runtime", "End a runtime", "A subscriber on another tokio runtime comes, and that runtime ends. The service's task runs on its own runtime, so the other subscribers are still served.", "“Runtimes and threads”"],
     ["refresh", "refresh()", "The app resumed, or the network changed. The library asks now, unless it got an answer in the last 10 s or was told to wait.", "S9"],
     ["cut", "Cut the WebSocket", "The page loses the program, and comes back. Updates are not queued but fetched, so a widget never gets credentials that expired meanwhile.", "W11"],
 ];

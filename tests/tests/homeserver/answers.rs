@@ -52,6 +52,17 @@ async fn answer_200_of_another_shape_is_transient() {
 }
 
 #[tokio::test]
+async fn thousands_of_invalid_uris_make_short_log_lines() {
+    let uris: Vec<_> = (0..3_000).map(|n| format!("http:{n}")).chain(["turn:a".into()]).collect();
+    let body = json!({ "username": "u", "password": "p", "uris": uris, "ttl": 60 });
+    let (log, _guard) = Log::record();
+    assert_eq!(fetch(ok(body)).await.unwrap().server().left_out().len(), 3_000);
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("leaving out URIs")).expect("a warning");
+    assert!(line.contains("3000") && line.len() < 500, "{} bytes", line.len());
+}
+
+#[tokio::test]
 async fn answer_200_with_megabytes_of_uris_is_transient() {
     let uris = vec!["turn:turn.example.org"; 200_000];
     let body = json!({ "username": "u", "password": "p", "uris": uris, "ttl": 60 });

@@ -14,7 +14,10 @@ use matrix_sdk_turn::{
     UnavailableReason,
 };
 use serde_json::{Value, json};
-use tests::homeserver::{Homeserver, matrix_error, turn_servers};
+use tests::{
+    homeserver::{Homeserver, matrix_error, turn_servers},
+    log::Log,
+};
 use wiremock::{
     Mock, ResponseTemplate,
     matchers::{method, path},

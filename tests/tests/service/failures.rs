@@ -48,7 +48,7 @@ async fn a_source_that_panics_is_a_request_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn s05_nothing_makes_it_ask_before_retry_after() {
+async fn s05_no_event_makes_it_ask_before_retry_after() {
     let (service, script, _clock) = service();
     let limited = Unavailable::new(UnavailableReason::RateLimited).with_retry_after(Some(HOUR));
     script.answer(Err(limited));

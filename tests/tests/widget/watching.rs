@@ -179,7 +179,8 @@ async fn w10_msc3846_unwatch_without_watch_has_no_effect() {
     let mut hosted = Hosted::granted().await;
     hosted.widget.expect_response(UNWATCH, json!({})).await;
     hosted.widget.expect_response(UNWATCH, json!({})).await;
-    hosted.widget.receives_nothing_for(seconds(60)).await;
+    hosted.widget.receives_nothing_for(seconds(1)).await;
+    assert_eq!(hosted.turn.status().subscribers, 0, "the grant's subscription has ended");
 }
 
 #[tokio::test]

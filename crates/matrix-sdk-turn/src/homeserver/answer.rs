@@ -23,9 +23,8 @@ pub fn interpret(body: &[u8]) -> Result<Answer, Unavailable> {
             "it answered {size} bytes, where at most {MAX_RESPONSE_BYTES} are looked at"
         )));
     }
-    let malformed = || {
-        Unavailable::unreachable("malformed response: expected uris, username, password and ttl")
-    };
+    let malformed =
+        || Unavailable::unreachable("malformed response: expected uris, username and password");
 
     let fields: Fields<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
     let has_no_uris = fields.get("uris").is_some_and(|uris| {
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_object_is_not_configured() {
+    fn s07_an_empty_object_and_no_uris_are_not_configured() {
         for body in ["{}", " { } \n", "{\"uris\":[]}", "{\"uris\": null}"] {
             assert_eq!(reason(body.as_bytes()), UnavailableReason::NotConfigured, "{body}");
         }
@@ -121,6 +120,8 @@ mod tests {
             ("1", 1),
             ("1.5", 1),
             ("0.9", 0),
+            ("-0", 0),
+            ("-0.0", 0),
             ("86400.0", 86_400),
             ("8.64e4", 86_400),
             ("18446744073709551615", u64::MAX),

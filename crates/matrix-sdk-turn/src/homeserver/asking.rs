@@ -3,10 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use matrix_sdk::Client;
-use tokio::{
-    runtime::{self, Handle},
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::{answer::interpret, error::classify, request, session::has_refresh_token};
@@ -20,33 +17,27 @@ use crate::{source::Answer, unavailable::Unavailable};
 #[derive(Default)]
 pub(super) struct Asking(Mutex<Option<InFlight>>);
 
-struct InFlight {
-    task: JoinHandle<Result<Answer, Unavailable>>,
-    runtime: runtime::Id,
-}
+type InFlight = JoinHandle<Result<Answer, Unavailable>>;
 
 impl Asking {
-    /// Asks once, after the request that somebody stopped waiting for, if it is still in flight.
+    /// Asks once, after the request that an earlier caller stopped waiting for, if it is still in flight.
     pub(super) async fn ask(&self, client: Client) -> Result<Answer, Unavailable> {
-        let runtime = Handle::current().id();
-        // The task of another runtime may never end: nobody has to drive that one any more.
-        if let Some(abandoned) = self.take().filter(|abandoned| abandoned.runtime == runtime) {
+        if let Some(abandoned) = self.take() {
             // Its answer belongs to a request sent long ago.
             let _ = self.wait_for(abandoned).await;
         }
-        let task = tokio::spawn(ask(client).in_current_span());
-        self.wait_for(InFlight { task, runtime }).await
+        self.wait_for(tokio::spawn(ask(client).in_current_span())).await
     }
 
     async fn wait_for(&self, in_flight: InFlight) -> Result<Answer, Unavailable> {
         let mut waiting = Waiting { asking: self, in_flight: Some(in_flight) };
         match &mut waiting.in_flight {
-            Some(in_flight) => (&mut in_flight.task).await.unwrap_or_else(|failed| {
+            Some(in_flight) => in_flight.await.unwrap_or_else(|failed| {
                 Err(Unavailable::unreachable(format!(
                     "asking it ended without an answer: {failed}"
                 )))
             }),
-            None => Err(Unavailable::unreachable("nobody asks it")),
+            None => Err(Unavailable::unreachable("the request was given up")),
         }
     }
 
@@ -55,7 +46,7 @@ impl Asking {
     }
 }
 
-/// Whoever waits for a request may stop, and leaves it to the next one.
+/// A caller that waits for a request. If it stops waiting, it leaves the request to the next caller.
 struct Waiting<'a> {
     asking: &'a Asking,
     in_flight: Option<InFlight>,
@@ -64,7 +55,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(in_flight) = self.in_flight.take()
-            && !in_flight.task.is_finished()
+            && !in_flight.is_finished()
         {
             *self.asking.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(in_flight);
         }

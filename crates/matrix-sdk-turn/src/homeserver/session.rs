@@ -111,8 +111,8 @@ impl Session {
     }
 }
 
-/// Somebody waits for an event. Another may wait at the same time, if nobody drives the runtime that
-/// this one waits on, or its task was just left: that one hears of what happens from then on.
+/// A caller that waits for an event. A second one may wait at the same time, while the task of the first
+/// is being dropped: it sees the events from then on.
 struct Listening<'a> {
     kept: &'a Mutex<Option<Receiver<SessionChange>>>,
     changes: Receiver<SessionChange>,

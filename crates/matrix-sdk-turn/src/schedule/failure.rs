@@ -14,12 +14,12 @@ use crate::{
 /// The share by which the hourly question to a homeserver without TURN is early or late.
 const NOT_CONFIGURED_JITTER: f64 = 0.1;
 
-/// The longest that a `retry_after` counts. A homeserver that wants a longer pause can say so once an
-/// hour; one that names a hundred years made a mistake, which must not last as long.
+/// The longest wait that a `retry_after` causes. A homeserver that wants a longer one can say so once
+/// an hour; one that names a hundred years made a mistake, which must not last as long.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// The least that a `retry_after` counts, so that a homeserver which names a millisecond is not asked
-/// a thousand times a second.
+/// The shortest wait that a `retry_after` causes: a homeserver that names a millisecond must not get a
+/// thousand requests a second.
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The last request failed.
@@ -75,7 +75,7 @@ impl Failure {
     ) -> Option<Deadline> {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
-            Rejected, SoftLoggedOut, Unreachable,
+            Rejected, RuntimeEnded, SoftLoggedOut, Unreachable,
         };
 
         match self.why.reason() {
@@ -84,7 +84,7 @@ impl Failure {
             }
             // The source knows without a request whether that has changed.
             NotLoggedIn | SoftLoggedOut => Some(Deadline::after(now, Duration::ZERO)),
-            Unreachable | Expired | Rejected | RateLimited | LoggedOut => None,
+            Unreachable | Expired | Rejected | RuntimeEnded | RateLimited | LoggedOut => None,
         }
     }
 
@@ -99,11 +99,11 @@ impl Failure {
     ) -> Due {
         use UnavailableReason::{
             Expired, Forbidden, LoggedOut, Misconfigured, NotConfigured, NotLoggedIn, RateLimited,
-            Rejected, SoftLoggedOut, Unreachable,
+            Rejected, RuntimeEnded, SoftLoggedOut, Unreachable,
         };
 
         match self.why.reason() {
-            Unreachable | Expired | Rejected => {
+            Unreachable | Expired | Rejected | RuntimeEnded => {
                 // A request that hung until it timed out was part of the wait.
                 let waited = now.monotonic.saturating_duration_since(sent.monotonic);
                 let least = policy.retry.min.mul_f64(uniform(rng, 0.0, 1.0));
@@ -113,7 +113,7 @@ impl Failure {
             RateLimited => {
                 // Jitter beyond `retry_after`, or all clients return at once.
                 let delay = self.retry_delay(policy, rng, has_credentials);
-                let named = self.why.retry_after().filter(|named| !named.is_zero());
+                let named = self.why.retry_after();
                 let pause = named.map_or(policy.retry.max, |named| {
                     named.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER)
                 });

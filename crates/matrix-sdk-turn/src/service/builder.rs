@@ -49,8 +49,8 @@ impl TurnServiceBuilder {
 
     /// Runs on this runtime, instead of the one that [`build`](Self::build) is called on.
     ///
-    /// Its timers must be enabled, and somebody must drive it: a multi-threaded runtime does so by
-    /// itself, a current-thread one only during `block_on`.
+    /// Its timers must be enabled, and it must be driven: a multi-threaded runtime does so by itself, a
+    /// current-thread one only during `block_on`.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{fallback::Fallback, keeper::Keeper, place::Place};
+use super::{fallback::Fallback, keeper::Keeper};
 use crate::{
     clock::Timestamp,
     runtime::InRuntime,
@@ -26,7 +26,18 @@ pub(super) struct Inner {
     pub(super) fallback: Fallback,
     pub(super) subscribers: usize,
     pub(super) asked: Asked,
-    pub(super) task: Place,
+    pub(super) task: TaskState,
+}
+
+/// Whether the task runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum TaskState {
+    /// There was nothing to do. The next subscriber starts it.
+    #[default]
+    Idle,
+    Running,
+    /// The runtime of the service has ended, so the task can never run again.
+    RuntimeEnded,
 }
 
 /// How often the source was asked, and when last.
@@ -57,12 +68,18 @@ impl Inner {
             fallback,
             subscribers: 0,
             asked: Asked::default(),
-            task: Place::default(),
+            task: TaskState::default(),
         }
     }
 
     fn has_ended(&self) -> bool {
         self.schedule.last_failure().map(Unavailable::reason) == Some(UnavailableReason::LoggedOut)
+    }
+
+    /// What streams and callers are told once the service's runtime has ended.
+    pub(super) fn end_of_runtime(&self) -> Option<TurnState> {
+        let has_ended = self.task == TaskState::RuntimeEnded && !self.has_ended();
+        has_ended.then(|| TurnState::Unavailable(UnavailableReason::RuntimeEnded.into()))
     }
 
     /// Tells the keeper what is to outlive the process. The caller has it written, not under the lock.

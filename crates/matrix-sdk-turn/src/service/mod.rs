@@ -5,7 +5,6 @@ pub(crate) mod entry;
 mod fallback;
 mod inner;
 mod keeper;
-mod place;
 mod shared;
 mod states;
 mod task;
@@ -22,10 +21,7 @@ pub use self::{builder::TurnServiceBuilder, fallback::InvalidFallback, states::T
 #[cfg(feature = "widget")]
 use tokio::runtime::Handle;
 
-use self::{
-    shared::{Shared, abandoned},
-    states::Subscription,
-};
+use self::{shared::Shared, states::Subscription};
 #[cfg(feature = "widget")]
 use crate::clock::Clock;
 use crate::{
@@ -50,11 +46,11 @@ use crate::{
 /// inside a tokio runtime or not: subscribing, [`get`](Self::get), polling streams, and dropping
 /// any of it. What the source holds, matrix-sdk's `Client` for one, is dropped inside a runtime.
 ///
-/// If the service's runtime ends, or if nobody drives it, the task moves to the runtime of a
-/// subscriber: within a second of subscribing, later on within 30 s. Its timers must be enabled.
-/// If there is no other runtime, then where the service's has ended, subscribers are told
-/// [`Unreachable`](UnavailableReason::Unreachable) as soon as a request would be due, and see that
-/// credentials expired when they next look; where nobody drives it, they wait until somebody does.
+/// When the service's runtime ends, streams yield [`RuntimeEnded`](UnavailableReason::RuntimeEnded) and
+/// end, and [`get`](Self::get) returns it unless valid credentials are held. The next
+/// [`shared`](Self::shared) makes another service. The client must drive the runtime: on a
+/// current-thread runtime outside of `block_on`, the task takes no step, so streams yield nothing and
+/// `get` waits.
 ///
 /// # The end of the session
 ///
@@ -109,8 +105,8 @@ impl TurnService {
 
     /// Valid credentials: those that are held, or else those that the homeserver answers now.
     ///
-    /// What is held is returned at once as long as more than 28% of its life is left, and no TURN
-    /// server rejected it. Else the homeserver is asked first, if a request is due. If that
+    /// Returns credentials that are held at once, as long as more than 28% of their life is left and no
+    /// TURN server rejected them. Else the library asks the homeserver first, if a request is due. If that
     /// fails, or takes longer than a second, valid credentials that are held are the answer. And if
     /// the homeserver just failed to answer, or said that it has no TURN server, then that is the
     /// answer here too, until it is time to ask again.
@@ -140,7 +136,7 @@ impl TurnService {
     fn outcome(&self) -> Result<TurnServer, Unavailable> {
         match self.shared.state_for_callers() {
             Some(state) => state.into_result(),
-            None => Err(abandoned()),
+            None => Err(UnavailableReason::RuntimeEnded.into()),
         }
     }
 
@@ -245,9 +241,9 @@ impl WeakTurnService {
         self.0.strong_count() > 0
     }
 
-    /// `None` once nobody keeps it, or its session has ended.
+    /// `None` once its last handle is dropped, or its session or its runtime has ended.
     pub(crate) fn upgrade(&self) -> Option<TurnService> {
-        self.0.upgrade().filter(|shared| !shared.has_ended()).map(|shared| TurnService { shared })
+        self.0.upgrade().filter(|shared| shared.can_ask()).map(|shared| TurnService { shared })
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
 
 use futures_core::{FusedStream, Stream};
 use futures_util::StreamExt;
-use tokio::{runtime::Handle, task::AbortHandle};
 use tokio_stream::wrappers::WatchStream;
 
 use super::{shared::Shared, task};
@@ -18,25 +17,18 @@ use crate::state::{Seen, TurnState};
 /// Counts as a subscriber until it is dropped.
 pub(super) struct Subscription {
     shared: Arc<Shared>,
-    /// On the subscriber's own runtime, if that is not the service's.
-    stand_in: Option<AbortHandle>,
 }
 
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         shared.subscribe();
         task::ensure(shared);
-        let here = Handle::try_current().ok().filter(|here| here.id() != shared.runtime.id());
-        let stand_in = here.map(|here| task::stand_in(shared, here));
-        Self { shared: shared.clone(), stand_in }
+        Self { shared: shared.clone() }
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(stand_in) = &self.stand_in {
-            stand_in.abort();
-        }
         self.shared.unsubscribe();
     }
 }
@@ -44,9 +36,10 @@ impl Drop for Subscription {
 /// A [`Stream`] of [`TurnState`]s, from [`TurnService::subscribe`](crate::TurnService::subscribe).
 ///
 /// It ends after the state that says that the session has ended
-/// ([`LoggedOut`](crate::UnavailableReason::LoggedOut)), and only then. Whoever is slow to poll it
-/// misses states in between, never the newest; and is never handed credentials that have expired in
-/// the meantime, nor the same state twice in a row.
+/// ([`LoggedOut`](crate::UnavailableReason::LoggedOut)), or that the service's runtime has
+/// ([`RuntimeEnded`](crate::UnavailableReason::RuntimeEnded)). A slow subscriber misses states in
+/// between, never the newest. The stream yields no credentials that have expired in the meantime, and
+/// never the same state twice in a row.
 ///
 /// It may be polled and dropped on any thread, inside a tokio runtime or not.
 ///
@@ -72,7 +65,8 @@ impl TurnStates {
         }
     }
 
-    /// The next state, as [`StreamExt::next`] without an import. `None` once the session has ended.
+    /// The next state, as [`StreamExt::next`] without an import. `None` once the session or the service's
+    /// runtime has ended.
     ///
     /// # Cancel safety
     ///
@@ -100,9 +94,8 @@ impl Stream for TurnStates {
             if self.awaits_outcome {
                 continue;
             }
-            let Some(state) = shared.state().filter(|state| self.seen.is_news(state)) else {
-                continue;
-            };
+            let state = shared.state_for_streams().filter(|state| self.seen.is_news(state));
+            let Some(state) = state else { continue };
             self.seen.note(&state);
             if state.is_final() {
                 self.subscription = None;

@@ -1,28 +1,22 @@
-//! The one task per account that keeps its credentials fresh, and the runtime it runs on.
+//! The one task per account that keeps its credentials fresh.
 
 use std::{
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, future::Fuse};
 use tokio::{
-    runtime::Handle,
     sync::Notify,
-    task::AbortHandle,
     time::{sleep, sleep_until, timeout},
 };
 use tracing::{Instrument, debug, debug_span};
 
 use super::{
     inner::Source,
-    place::{RUNTIME_PATIENCE, Vacancy},
     shared::{ANSWER_PATIENCE, Shared},
 };
 use crate::{
@@ -34,87 +28,41 @@ use crate::{
 /// over and over must not make the homeserver be asked as often.
 const SESSION_EVENT_SPACING: Duration = Duration::from_secs(1);
 
-/// How often somebody on another runtime looks whether the service's still runs.
-const STAND_IN_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a task that panicked waits before it starts again.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Sees to it that there is a task: on the service's own runtime, or if that has ended, on the one
-/// of this thread.
+/// Starts the task on the service's runtime, unless it runs or has nothing to do any more.
 pub(super) fn ensure(shared: &Arc<Shared>) {
-    start(shared, &shared.runtime, Vacancy::None);
-    if !shared.has_task()
-        && let Ok(here) = Handle::try_current()
-    {
-        start(shared, &here, Vacancy::None);
+    if !shared.start_task() {
+        return;
     }
-    if !shared.has_task() {
-        shared.fail_for_want_of_a_runtime();
-    }
-}
-
-/// Starts the task on `runtime` if its place is vacant. Returns whether it was.
-fn start(shared: &Arc<Shared>, runtime: &Handle, vacancy: Vacancy) -> bool {
-    let Some(wake) = shared.register_task(vacancy) else { return false };
-    let is_spawned = Arc::new(AtomicBool::new(false));
-    let task = Task { shared: Arc::downgrade(shared), wake, is_spawned: is_spawned.clone() };
-    // A span of its own: whoever subscribed first is not whom the credentials are for.
+    let task = Task { shared: Arc::downgrade(shared), wake: shared.wake.clone(), has_left: false };
+    // A span of its own: the subscriber that starts the task is not the only one it serves.
     let span = debug_span!(parent: None, "turn_service");
     // A runtime that has shut down drops the task at once.
-    runtime.spawn(task.run(shared.request_timeout).instrument(span));
-    is_spawned.store(true, Ordering::Release);
-    true
-}
-
-/// Watches from the runtime `here` whether the task still runs, and runs it here if its runtime has
-/// ended, or if nobody drives it.
-pub(super) fn stand_in(shared: &Arc<Shared>, here: Handle) -> AbortHandle {
-    let weak = Arc::downgrade(shared);
-    let task_lost = shared.task_lost.clone();
-    let runtime = here.clone();
-    let watching = async move {
-        let mut patience = RUNTIME_PATIENCE;
-        loop {
-            tokio::select! {
-                () = sleep(patience) => {}
-                () = task_lost.notified() => {}
-            }
-            let Some(shared) = weak.upgrade() else { return };
-            if start(&shared, &here, Vacancy::Stuck) {
-                shared.runtime.spawn(come_home(Arc::downgrade(&shared)));
-            }
-            patience = STAND_IN_INTERVAL;
-        }
-    };
-    runtime.spawn(watching).abort_handle()
-}
-
-/// Runs the task on the service's own runtime again, if somebody drives that one after all. Once the
-/// session has ended there is no task to run.
-async fn come_home(weak: Weak<Shared>) {
-    while let Some(shared) = weak.upgrade().filter(|shared| shared.source().is_some()) {
-        if start(&shared, &shared.runtime, Vacancy::BetweenRequests) {
-            return;
-        }
-        drop(shared);
-        sleep(RUNTIME_PATIENCE).await;
-    }
+    shared.runtime.spawn(task.run(shared.request_timeout).instrument(span));
 }
 
 /// The task. It holds no strong reference while it waits, so that dropping the last handle ends it.
 struct Task {
     shared: Weak<Shared>,
     wake: Arc<Notify>,
-    /// Not yet while its runtime is being handed the task.
-    is_spawned: Arc<AtomicBool>,
+    /// It found nothing more to do.
+    has_left: bool,
 }
 
 impl Task {
-    async fn run(self, request_timeout: Duration) {
+    async fn run(mut self, request_timeout: Duration) {
+        self.take_steps(request_timeout).await;
+        self.has_left = true;
+    }
+
+    async fn take_steps(&self, request_timeout: Duration) {
         let Some(source) = self.shared.upgrade().and_then(|shared| shared.source()) else { return };
         let mut request = pin!(Fuse::terminated());
         let mut answer_is_late = pin!(Fuse::terminated());
         let mut session_event = pin!(session_event(&source, Duration::ZERO).fuse());
-        while let Some(step) = self.shared.upgrade().and_then(|shared| shared.next_step(&self.wake))
-        {
+        while let Some(step) = self.shared.upgrade().and_then(|shared| shared.next_step()) {
             if step.begin_request {
                 let asking = timeout(request_timeout, self.ask(&source));
                 request.set(asking.fuse());
@@ -125,7 +73,7 @@ impl Task {
                     let no_answer = format!("no answer within {request_timeout:?}");
                     let outcome = outcome.unwrap_or_else(|_| Some(Err(Unavailable::unreachable(no_answer))));
                     if let Some(answer) = outcome {
-                        self.tell(|shared| shared.answered(&self.wake, answer));
+                        self.tell(|shared| shared.answered(answer));
                     }
                 }
                 () = &mut answer_is_late => self.tell(Shared::answer_is_late),
@@ -145,7 +93,7 @@ impl Task {
         let keeper = self.shared.upgrade().and_then(|shared| shared.keeper());
         if let Some(keeper) = keeper
             && let Some(saved) = keeper.load().await
-            && self.shared.upgrade()?.restored(&self.wake, &keeper, &saved)
+            && self.shared.upgrade()?.restored(&keeper, &saved)
         {
             return None;
         }
@@ -164,8 +112,41 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let was_spawned = self.is_spawned.load(Ordering::Acquire);
-        self.tell(|shared| shared.lose_task(&self.wake, was_spawned));
+        let Some(shared) = self.shared.upgrade().filter(|_| !self.has_left) else { return };
+        if std::thread::panicking() {
+            // Nothing else here: the clock and the log are the client's code, and may panic again.
+            shared.runtime.spawn(Restart { shared: self.shared.clone(), is_done: false }.run());
+        } else {
+            shared.lose_runtime();
+        }
+    }
+}
+
+/// Starts the task again after a panic.
+struct Restart {
+    shared: Weak<Shared>,
+    is_done: bool,
+}
+
+impl Restart {
+    async fn run(mut self) {
+        while !self.is_done {
+            sleep(RESTART_DELAY).await;
+            let Some(shared) = self.shared.upgrade() else { return };
+            let restart = AssertUnwindSafe(|| {
+                shared.lose_task_to_a_panic();
+                ensure(&shared);
+            });
+            self.is_done = catch_unwind(restart).is_ok();
+        }
+    }
+}
+
+impl Drop for Restart {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|_| !self.is_done) {
+            shared.lose_runtime();
+        }
     }
 }
 

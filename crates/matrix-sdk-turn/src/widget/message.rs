@@ -123,8 +123,9 @@ impl<'m> Envelope<'m> {
     }
 }
 
-/// The largest message that is looked at. Larger ones are not ours, except for `notify_capabilities`:
-/// the SDK writes it, and it has two entries for each capability that the widget requested.
+/// The largest message that is looked at. Larger ones are not ours, except for `notify_capabilities`,
+/// which has two entries for each capability that the widget requested. The SDK writes its `action`
+/// right before its `data`; a large message in another field order is not looked at.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 /// Whether a message may be one of these actions. For nearly every other message, the first bytes

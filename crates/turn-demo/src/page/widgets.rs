@@ -17,7 +17,7 @@ use super::{
     prompts::{AskUser, Prompts},
 };
 
-/// How long to wait for the driver to unsubscribe. That of a widget that does not watch is not subscribed.
+/// How long to wait for the driver to unsubscribe.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often to look at the number of subscribers.

@@ -17,13 +17,12 @@ use tokio::{
 use tokio_stream::wrappers::WatchStream;
 use tracing::debug;
 
-use super::inner::Inner;
+use super::inner::{Inner, TaskState};
 use crate::{
     clock::{Clock, Timestamp},
     schedule::Schedule,
     state::TurnState,
     status::TurnStatus,
-    unavailable::Unavailable,
 };
 
 /// How long [`get`](super::TurnService::get) waits for an answer while it holds credentials that
@@ -38,10 +37,10 @@ pub(super) struct Shared {
     /// Wakes the streams: there is something to see that was not there before. It counts how often;
     /// what there is to see is for the schedule to tell.
     published: watch::Sender<u64>,
-    /// Wakes those who wait for an answer: it is there or is late, or nobody brings it any more.
+    /// Wakes callers that wait for an answer: it is there, is late, or does not come any more.
     progress: Notify,
-    /// Wakes those who can run the task in another runtime.
-    pub(super) task_lost: Arc<Notify>,
+    /// Wakes the task.
+    pub(super) wake: Arc<Notify>,
 }
 
 impl Shared {
@@ -58,7 +57,7 @@ impl Shared {
             inner: Mutex::new(inner),
             published: watch::Sender::new(0),
             progress: Notify::new(),
-            task_lost: Arc::default(),
+            wake: Arc::default(),
         }
     }
 
@@ -85,10 +84,10 @@ impl Shared {
         let now = self.clock.now();
         event(&mut inner.schedule, now);
         let update = inner.schedule.take_update(now);
-        inner.task.wake(now.monotonic);
         let keeper = inner.keep();
         let released = inner.release_source_if_ended();
         drop(inner);
+        self.wake.notify_one();
         drop(released);
         if let Some(keeper) = keeper {
             keeper.write_in_background();
@@ -111,23 +110,36 @@ impl Shared {
         }
     }
 
-    /// What there is to see, without what expired while the timers stood still.
+    /// What there is to use, without what expired while the timers stood still.
     pub(super) fn state(&self) -> Option<TurnState> {
-        self.see(|schedule| schedule.published().cloned())
+        self.see(|inner| inner.schedule.published().cloned())
+    }
+
+    /// The same for a stream, which ends with its runtime.
+    pub(super) fn state_for_streams(&self) -> Option<TurnState> {
+        self.see(|inner| inner.end_of_runtime().or_else(|| inner.schedule.published().cloned()))
     }
 
     /// The same for a caller of `get()`, which must not be handed what a TURN server rejected.
     pub(super) fn state_for_callers(&self) -> Option<TurnState> {
-        self.see(|schedule| match schedule.rejection() {
-            Some(why) => Some(TurnState::Unavailable(why)),
-            None => schedule.published().cloned(),
+        self.see(|inner| {
+            let published = inner.schedule.published();
+            match inner.schedule.rejection() {
+                None if published.is_some_and(|state| state.available().is_some()) => {
+                    published.cloned()
+                }
+                rejection => inner
+                    .end_of_runtime()
+                    .or(rejection.map(TurnState::Unavailable))
+                    .or_else(|| published.cloned()),
+            }
         })
     }
 
-    fn see(&self, look: impl FnOnce(&Schedule) -> Option<TurnState>) -> Option<TurnState> {
+    fn see(&self, look: impl FnOnce(&Inner) -> Option<TurnState>) -> Option<TurnState> {
         let mut inner = self.lock();
         let update = self.expire(&mut inner);
-        let state = look(&inner.schedule).map(|state| inner.fallback.instead_of(state));
+        let state = look(&inner).map(|state| inner.fallback.instead_of(state));
         drop(inner);
         self.publish(update);
         state
@@ -145,7 +157,7 @@ impl Shared {
         let now = self.clock.now();
         let update = inner.schedule.take_update(now);
         if update.is_some() {
-            inner.task.wake(now.monotonic);
+            self.wake.notify_one();
         }
         update
     }
@@ -168,7 +180,8 @@ impl Shared {
 
     /// Whether a new subscriber is told nothing before the next answer.
     pub(super) fn is_waiting_for_outcome(&self) -> bool {
-        self.lock().schedule.is_waiting_for_outcome()
+        let inner = self.lock();
+        inner.schedule.is_waiting_for_outcome() && inner.task != TaskState::RuntimeEnded
     }
 
     pub(super) fn subscribe(&self) {
@@ -183,10 +196,9 @@ impl Shared {
             return;
         }
         inner.schedule.unsubscribe();
-        // The answer to a request that was sent is not thrown away.
-        if inner.schedule.in_flight().is_none() {
-            inner.task.leave();
-        }
+        drop(inner);
+        // The task ends, once the request in flight is answered.
+        self.wake.notify_one();
     }
 
     /// Waits as long as somebody asks the source, but no longer than [`ANSWER_PATIENCE`] if there
@@ -212,26 +224,24 @@ impl Shared {
         let is_late = schedule.in_flight().is_some_and(|sent| {
             now.monotonic.saturating_duration_since(sent.monotonic) >= ANSWER_PATIENCE
         });
-        inner.task.is_held()
+        inner.task == TaskState::Running
             && schedule.is_asking(now)
             && !is_enough(schedule, now)
             && !(is_late && schedule.is_usable(now))
     }
 
+    /// Whether it can ask for credentials: neither the session nor the runtime has ended.
     #[cfg(feature = "client")]
-    pub(super) fn has_ended(&self) -> bool {
-        self.lock().source.is_none()
+    pub(super) fn can_ask(&self) -> bool {
+        let inner = self.lock();
+        inner.source.is_some() && inner.task != TaskState::RuntimeEnded
     }
-}
-
-pub(super) fn abandoned() -> Unavailable {
-    Unavailable::unreachable("the tokio runtime of the service has ended, or nobody drives it")
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The task finds nobody left, and ends.
-        self.lock().task.leave();
+        // The task finds that the service is gone, and ends.
+        self.wake.notify_one();
     }
 }
 

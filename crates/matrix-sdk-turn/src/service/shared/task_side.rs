@@ -2,15 +2,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::{Shared, abandoned};
+use super::Shared;
 use crate::{
     schedule::Saved,
-    service::{inner::Source, keeper::Keeper, place::Vacancy},
+    service::{
+        inner::{Source, TaskState},
+        keeper::Keeper,
+    },
     source::Answer,
-    unavailable::Unavailable,
+    unavailable::{Unavailable, UnavailableReason},
 };
 
 /// What the task does next.
@@ -20,10 +22,6 @@ pub(in crate::service) struct Step {
 }
 
 impl Shared {
-    pub(in crate::service) fn has_task(&self) -> bool {
-        self.lock().task.is_held()
-    }
-
     pub(in crate::service) fn source(&self) -> Option<Arc<Source>> {
         self.lock().source.clone()
     }
@@ -38,62 +36,38 @@ impl Shared {
         self.lock().asked.note(now);
     }
 
-    /// Gives the place of the task to another one, if it is vacant, and there is anything to do.
-    pub(in crate::service) fn register_task(&self, vacancy: Vacancy) -> Option<Arc<Notify>> {
+    /// Whether a task is to be started: none runs, and there is a source for it.
+    pub(in crate::service) fn start_task(&self) -> bool {
         let mut inner = self.lock();
-        inner.source.as_ref()?;
-        let now = self.clock.now();
-        let is_in_flight = inner.schedule.in_flight().is_some();
-        if !inner.task.may_be_taken(vacancy, now.monotonic, is_in_flight) {
-            return None;
+        let starts = inner.task == TaskState::Idle && inner.source.is_some();
+        if starts {
+            inner.task = TaskState::Running;
         }
-        // If one was in flight, whoever had sent it is not going to answer.
-        inner.schedule.answered(now, Err(abandoned()));
-        let update = inner.schedule.take_update(now);
-        let wake = inner.task.take(now.monotonic);
-        drop(inner);
-        self.publish(update);
-        self.progress.notify_waiters();
-        Some(wake)
+        starts
     }
 
-    /// Decides what the task does next. `None`: nothing more, and it is gone as of now.
-    pub(in crate::service) fn next_step(&self, wake: &Arc<Notify>) -> Option<Step> {
+    /// Decides what the task does next. `None`: nothing more, and the next subscriber starts another.
+    pub(in crate::service) fn next_step(&self) -> Option<Step> {
         let mut inner = self.lock();
         let now = self.clock.now();
-        if !inner.task.is_held_by(wake) {
-            return None;
-        }
         let update = inner.schedule.take_update(now);
         let begin_request = inner.schedule.begin_request(now);
         let is_idle = inner.subscribers == 0 && !inner.schedule.is_asking(now);
         let step = if is_idle || inner.source.is_none() {
-            inner.task.leave();
+            inner.task = TaskState::Idle;
             None
         } else {
-            let wakeup = inner.schedule.next_wakeup(now);
-            let timeout =
-                inner.schedule.in_flight().map(|sent| sent.monotonic + self.request_timeout);
-            inner.task.expect_step([wakeup, timeout].into_iter().flatten().min());
-            Some(Step { begin_request, wakeup })
+            Some(Step { begin_request, wakeup: inner.schedule.next_wakeup(now) })
         };
         drop(inner);
         self.publish(update);
         step
     }
 
-    /// The source answered the task that is woken by `wake`. If another task has taken its place,
-    /// this is the answer to a request that was given up, and is ignored.
-    pub(in crate::service) fn answered(
-        &self,
-        wake: &Arc<Notify>,
-        answer: Result<Answer, Unavailable>,
-    ) {
+    /// The source answered.
+    pub(in crate::service) fn answered(&self, answer: Result<Answer, Unavailable>) {
         let failure = answer.as_ref().err().cloned();
         let inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return;
-        }
         if let (Ok(_), Some(keeper)) = (&answer, &inner.keeper) {
             keeper.outdate();
         }
@@ -107,20 +81,11 @@ impl Shared {
         }
     }
 
-    /// The task that is woken by `wake` found this in the store, before it asked anybody. Returns
-    /// whether that was the answer.
-    pub(in crate::service) fn restored(
-        &self,
-        wake: &Arc<Notify>,
-        keeper: &Arc<Keeper>,
-        saved: &Saved,
-    ) -> bool {
-        let inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return true;
-        }
+    /// The task found this in the store, before it asked the source. Returns whether that was the
+    /// answer.
+    pub(in crate::service) fn restored(&self, keeper: &Arc<Keeper>, saved: &Saved) -> bool {
         let mut outcome = Ok(());
-        self.tell_locked(inner, |schedule, now| outcome = schedule.restored(now, saved));
+        self.tell(|schedule, now| outcome = schedule.restored(now, saved));
         match outcome {
             Ok(()) => self.progress.notify_waiters(),
             Err(why) => keeper.discard(why),
@@ -132,26 +97,23 @@ impl Shared {
         self.progress.notify_waiters();
     }
 
-    /// The task went down with its runtime, if it is not gone by its own decision. Whoever waits for
-    /// an answer is told so, unless the task never got a place to run in: then another is tried.
-    pub(in crate::service) fn lose_task(&self, wake: &Arc<Notify>, was_spawned: bool) {
-        let mut inner = self.lock();
-        if !inner.task.is_held_by(wake) {
-            return;
-        }
-        inner.task.leave();
-        drop(inner);
-        if was_spawned {
-            self.fail_for_want_of_a_runtime();
-        }
-        self.task_lost.notify_waiters();
+    /// The task panicked. Callers that wait for an answer are told so, and another task asks again.
+    pub(in crate::service) fn lose_task_to_a_panic(&self) {
+        self.lock().task = TaskState::Idle;
+        error!("the task that refreshes TURN credentials panicked, and starts again");
+        self.conclude(|schedule, now| {
+            let why = Unavailable::unreachable("the task that asks for TURN credentials panicked");
+            schedule.answered(now, Err(why));
+        });
     }
 
-    /// There is no runtime to ask on: whoever waits is told so.
-    pub(in crate::service) fn fail_for_want_of_a_runtime(&self) {
+    /// The task went down with its runtime. Streams end, and callers that wait are told so.
+    pub(in crate::service) fn lose_runtime(&self) {
+        warn!("the tokio runtime of the TURN service has ended");
+        self.lock().task = TaskState::RuntimeEnded;
         self.conclude(|schedule, now| {
-            schedule.begin_request(now);
-            schedule.answered(now, Err(abandoned()));
+            schedule.answered(now, Err(UnavailableReason::RuntimeEnded.into()));
         });
+        self.published.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn w21_a_granted_widget_that_does_not_watch_within_10_seconds_is_not_expected_any_more() {
+    fn w21_the_expectation_ends_after_10_seconds() {
         let mut it = Fixture::new();
         it.watch.expect(it.now);
         let until = it.now.monotonic + Duration::from_secs(10);
