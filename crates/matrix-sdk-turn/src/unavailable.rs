@@ -187,7 +187,7 @@ impl Unavailable {
     }
 
     /// With the date that the homeserver named in place of a delay.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", test))]
     pub(crate) fn with_retry_date(self, date: SystemTime) -> Self {
         Self { retry_after: Some(RetryAfter::Date(date)), ..self }
     }

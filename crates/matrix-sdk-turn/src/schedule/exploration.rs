@@ -364,6 +364,7 @@ fn written(answer: Answer) -> Result<source::Answer, Unavailable> {
 
 fn why(unavailable: &Unavailable) -> Why {
     match unavailable.reason() {
+        // No source answers that the runtime ended.
         UnavailableReason::Unreachable | UnavailableReason::RuntimeEnded => Why::Unreachable,
         UnavailableReason::RateLimited => {
             Why::RateLimited { retry_after: unavailable.retry_after() }

@@ -40,7 +40,9 @@ impl Rules {
             return same(rule, "a request is planned", is.is_some(), next.is_some());
         };
         let floor = self.requests.floor.left();
-        let rule = self.blamed.unwrap_or(if left < floor { "S3" } else { rule });
+        let is_fixed = matches!(self.requests.due, Due::NotBefore(_));
+        let blamed = self.blamed.filter(|_| !is_fixed);
+        let rule = blamed.unwrap_or(if left < floor { "S3" } else { rule });
         let planned = || {
             let [left, earliest, latest] =
                 [left, earliest, latest].map(|it| Duration::from_nanos(it.unsigned_abs()));
