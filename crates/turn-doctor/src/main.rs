@@ -3,6 +3,7 @@
 
 mod account;
 mod args;
+mod check;
 mod clock;
 mod credentials;
 mod embedded;
@@ -13,6 +14,7 @@ mod output;
 mod progress;
 mod saved;
 mod secret;
+mod shared_secret;
 mod table;
 mod text;
 mod timeline;
@@ -23,13 +25,13 @@ use std::{env, io, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    args::{Args, Parsed},
+    args::{Args, Command, Parsed},
     output::COULD_NOT_ASK,
 };
 
 fn main() -> ExitCode {
-    let args = match Args::parse_from_flags(env::args_os()) {
-        Ok(args) => args,
+    let command = match Args::parse_from_flags(env::args_os()) {
+        Ok(command) => command,
         Err(error) if error.use_stderr() => {
             output::error(args::one_line(&error));
             return COULD_NOT_ASK.into();
@@ -44,8 +46,12 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
 
-    let status = run(&args).unwrap_or_else(|error| {
-        output::could_not_ask(&args, &error);
+    let (outcome, json) = match &command {
+        Command::Check(check) => (check::run(check), check.json),
+        Command::Examine(args) => (run(args), args.json),
+    };
+    let status = outcome.unwrap_or_else(|error| {
+        output::could_not_ask(json, &error);
         COULD_NOT_ASK
     });
     status.into()
@@ -54,11 +60,16 @@ fn main() -> ExitCode {
 fn run(args: &Parsed) -> anyhow::Result<u8> {
     // Asked for before anything is shown at the terminal.
     let secret = secret::read(&args.source)?;
+    let shared_secret = match args.secret {
+        true => Some(secret::shared()?),
+        false => None,
+    };
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
-        match args.watch {
-            true => watch::run(args, &secret).await,
-            false => examination::run(args, &secret).await,
+        match &shared_secret {
+            Some(shared_secret) => shared_secret::run(args, &secret, shared_secret).await,
+            None if args.watch => watch::run(args, &secret).await,
+            None => examination::run(args, &secret).await,
         }
     });
     // Not dropped, which would wait for a name lookup that is still going on.

@@ -7,7 +7,7 @@ use std::{
 
 use turn_probe::{Diagnosis, Verdict};
 
-use crate::{args::Parsed, examination::Examination, json, text};
+use crate::{args::Parsed, examination::Examination, json};
 
 /// The exit status if nothing was found out.
 pub(crate) const COULD_NOT_ASK: u8 = 3;
@@ -26,16 +26,17 @@ pub(crate) fn print(args: &Parsed, examination: &Examination) -> io::Result<()> 
     match args.json {
         true => line(&json::pretty(examination, args.show_secrets)),
         // Takes out the colours if nobody sees them, and honours NO_COLOR.
-        false => write_all(&text::whole(examination, args.show_secrets)),
+        false => text(&crate::text::whole(examination, args.show_secrets)),
     }
 }
 
 /// Prints a line to stdout.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    write_all(&format!("{text}\n"))
+    self::text(&format!("{text}\n"))
 }
 
-fn write_all(text: &str) -> io::Result<()> {
+/// Prints a text to stdout.
+pub(crate) fn text(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // Whoever closed it has read enough.
@@ -45,11 +46,11 @@ fn write_all(text: &str) -> io::Result<()> {
 }
 
 /// What could not be asked, on stderr; and on stdout, for whoever reads JSON there.
-pub(crate) fn could_not_ask(args: &Parsed, why: &anyhow::Error) {
-    if args.json {
-        let _ = line(&json::failure(&format!("{why:#}")));
+pub(crate) fn could_not_ask(json: bool, why: &anyhow::Error) {
+    if json {
+        let _ = line(&crate::json::failure(&format!("{why:#}")));
     }
-    if !args.json || io::stderr().is_terminal() {
+    if !json || io::stderr().is_terminal() {
         error(format_args!("error: {why:#}"));
     }
 }

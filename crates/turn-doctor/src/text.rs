@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use textwrap::Options;
-use turn_probe::{Diagnosis, Finding, RouteStatus, Severity, Verdict};
+use turn_probe::{Diagnosis, RouteStatus, Severity, Verdict};
 
 use crate::{credentials::expiry, examination::Examination, table};
 
@@ -30,7 +30,9 @@ pub(crate) fn whole(examination: &Examination, show_secrets: bool) -> String {
         let _ = write!(text, "\n{}", table::table(diagnosis));
     }
     for (number, finding) in diagnosis.findings.iter().enumerate() {
-        let _ = write!(text, "\n{}", finding_text(number + 1, finding));
+        let (meaning, advice) = (finding.cause.meaning(), finding.cause.advice());
+        let _ =
+            write!(text, "\n{}", self::finding(number + 1, finding.severity, &meaning, &advice));
     }
     text
 }
@@ -67,19 +69,29 @@ pub(crate) fn subject(examination: &Examination) -> String {
     }
 }
 
-fn finding_text(number: usize, finding: &Finding) -> String {
+/// A line that says how it stands: by the worst that was found, if anything was.
+pub(crate) fn heading(text: &str, worst: Option<Severity>) -> String {
+    let style = worst.map_or(GOOD, severity_style);
+    format!("{style}{text}{style:#}\n")
+}
+
+/// What it means, and what to change.
+pub(crate) fn finding(number: usize, severity: Severity, meaning: &str, advice: &str) -> String {
     let label = format!("{number:>3}  ");
-    let style = match finding.severity {
+    let style = severity_style(severity);
+    let mut text = format!("{style}{label}{style:#}");
+    text.push_str(&indented(meaning, label.len()));
+    let advice = indented(advice, label.len() + 2);
+    let _ = write!(text, "\n{:indent$}→ {advice}\n", "", indent = label.len());
+    text
+}
+
+fn severity_style(severity: Severity) -> Style {
+    match severity {
         Severity::Problem => BAD,
         Severity::Warning => WARNING,
         Severity::Note => DIM,
-    };
-    let cause = &finding.cause;
-    let mut text = format!("{style}{label}{style:#}");
-    text.push_str(&indented(&cause.meaning(), label.len()));
-    let advice = indented(&cause.advice(), label.len() + 2);
-    let _ = write!(text, "\n{:indent$}→ {advice}\n", "", indent = label.len());
-    text
+    }
 }
 
 /// Wrapped, with all lines but the first indented.

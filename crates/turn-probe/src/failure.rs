@@ -180,12 +180,16 @@ pub struct Text(String);
 impl Text {
     /// Takes what is harmless of a text.
     pub fn new(text: &str) -> Self {
-        let harmless = text.chars().map(|char| if is_harmless(char) { char } else { '\u{fffd}' });
-        let mut kept: String = harmless.take(MAX_TEXT_CHARS).collect();
+        let mut kept: String = harmless(text).take(MAX_TEXT_CHARS).collect();
         if text.chars().nth(MAX_TEXT_CHARS).is_some() {
             kept.push('…');
         }
         Self(kept)
+    }
+
+    /// Takes what is harmless of a text, however long it is.
+    pub fn uncut(text: &str) -> Self {
+        Self(harmless(text).collect())
     }
 
     /// The text.
@@ -194,10 +198,14 @@ impl Text {
     }
 }
 
+fn harmless(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|char| if is_harmless(char) { char } else { '\u{fffd}' })
+}
+
 /// Neither a control character nor one that turns the direction of writing.
 fn is_harmless(char: char) -> bool {
     !char.is_control()
-        && !matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Text {
