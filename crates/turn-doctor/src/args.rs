@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, error::ErrorKind}
 use matrix_sdk_turn::IceUri;
 use url::Url;
 
-use crate::check::Check;
+use crate::{check::Check, uri};
 
 /// Why do calls not connect? Tries a homeserver's TURN servers for real, and names what to change.
 ///
@@ -173,9 +173,7 @@ impl SourceArgs {
         if self.embedded {
             return Ok(Source::Embedded);
         }
-        for uri in &self.uri {
-            ensure_usable(uri, self.username.as_deref())?;
-        }
+        ensure_usable(&self.uri, self.username.as_deref())?;
         Ok(Source::Given {
             uris: self.uri.clone(),
             username: self.username.clone().unwrap_or_default(),
@@ -183,12 +181,16 @@ impl SourceArgs {
     }
 }
 
-/// The URI is not repeated: somebody may have put a password into it.
-fn ensure_usable(uri: &str, username: Option<&str>) -> Result<(), String> {
-    let uri: IceUri = uri.parse().map_err(|why| {
-        format!("--uri takes a URI like turn:turn.example.org?transport=udp, and one is not: {why}")
-    })?;
-    match uri.is_turn() && username.is_none_or(str::is_empty) {
+fn ensure_usable(uris: &[String], username: Option<&str>) -> Result<(), String> {
+    let mistakes = uri::mistakes(uris.iter().map(String::as_str));
+    if !mistakes.is_empty() {
+        let mistakes = mistakes.join("; ");
+        return Err(format!(
+            "--uri takes a URI like turn:turn.example.org?transport=udp, and {mistakes}"
+        ));
+    }
+    let is_turn = |uri: &String| uri.parse().is_ok_and(|uri: IceUri| uri.is_turn());
+    match uris.iter().any(is_turn) && username.is_none_or(str::is_empty) {
         true => {
             Err("--uri takes a turn: URI with --username: the name to authenticate with".to_owned())
         }
@@ -265,16 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_that_cannot_be_tried_is_refused_and_not_repeated() {
+    fn each_uri_that_cannot_be_tried_is_refused_and_no_password_repeated() {
         for flags in [
             "--uri http://example.org --username alice",
             "--uri turn:alice:s3cret@example.org --username alice",
             "--uri turn:a --uri turn: --username alice",
         ] {
             let error = parse(flags).unwrap_err();
-            assert!(error.contains("and one is not: it"), "{error}");
+            assert!(error.contains("cannot be used: "), "{error}");
             assert!(!error.contains("s3cret"), "{error}");
         }
+        let error = parse("--uri turn://a --uri turn:b/ --username alice").unwrap_err();
+        assert!(error.contains("turn://a") && error.contains("turn:b/"), "{error}");
         let error = parse("--uri turn:a").unwrap_err();
         assert!(error.contains("--username"), "{error}");
         assert!(parse("--uri stun:a").is_ok());

@@ -2,16 +2,16 @@
 
 use std::{fs, path::Path, time::SystemTime};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use futures_util::{StreamExt, pin_mut};
 use turn_probe::{
     CertificateDer, Diagnosis, ProbeOptions, Step, diagnose, diagnose_unavailable, probe,
 };
 
 use crate::{
-    account::Session,
+    account::{Session, while_logged_in},
     args::{Parsed, Source},
-    credentials::{self, Credentials, Obtained},
+    credentials::{self, Credentials, Obtained, why_none},
     embedded::Embedded,
     html, output,
     progress::Progress,
@@ -33,16 +33,17 @@ pub(crate) struct Examination {
 pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
     let options = options(args)?;
     let progress = Progress::new();
-    let examination = tokio::select! {
-        examination = examine_source(args, secret, options, &progress) => examination?,
-        Ok(()) = tokio::signal::ctrl_c() => return Err(anyhow!("it was stopped")),
-    };
+    let examination = examine_source(args, secret, options, &progress).await?;
     progress.finish();
+    // Before the report, which may fail, so that the result is not lost.
+    output::print(args, &examination)?;
     if let Some(file) = &args.report {
         let page = html::page(&examination);
-        fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))?;
+        if let Err(error) = fs::write(file, page) {
+            output::error(format_args!("error: {} cannot be written: {error}", file.display()));
+            return Ok(output::COULD_NOT_ASK);
+        }
     }
-    output::print(args, &examination)?;
     Ok(output::status(&examination.diagnosis))
 }
 
@@ -55,16 +56,15 @@ async fn examine_source(
     match &args.source {
         Source::Homeserver { .. } => {
             progress.say("logging in");
-            let session = log_in(&args.source, secret).await?;
-            let examination = examine_session(&session, options, progress).await;
-            session.log_out().await;
-            examination
+            let examine =
+                async |session: &Session| examine_session(session, options, progress).await;
+            while_logged_in(log_in(&args.source, secret), examine).await
         }
         Source::Embedded => {
             let embedded = Embedded::start().await?;
-            let session = embedded.log_in().await?;
-            let examination = examine_session(&session, options, progress).await;
-            session.log_out().await;
+            let examine =
+                async |session: &Session| examine_session(session, options, progress).await;
+            let examination = while_logged_in(embedded.log_in(), examine).await;
             embedded.stop().await;
             examination
         }
@@ -129,7 +129,7 @@ pub(crate) async fn examine(
         Ok(credentials) => credentials,
         Err(why) => {
             let diagnosis = diagnose_unavailable(&why)
-                .ok_or_else(|| anyhow!("{subject} could not be asked: {why}"))?;
+                .ok_or_else(|| anyhow!("{subject} could not be asked: {}", why_none(&why)))?;
             return Ok(Examination { subject, credentials: None, diagnosis, at });
         }
     };

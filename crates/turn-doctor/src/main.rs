@@ -9,15 +9,18 @@ mod credentials;
 mod embedded;
 mod examination;
 mod html;
+mod http;
 mod json;
 mod output;
 mod progress;
 mod saved;
 mod secret;
 mod shared_secret;
+mod stop;
 mod table;
 mod text;
 mod timeline;
+mod uri;
 mod watch;
 
 use std::{env, io, process::ExitCode};

@@ -5,7 +5,7 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use turn_probe::{Diagnosis, Verdict};
+use turn_probe::{Diagnosis, Text, Verdict};
 
 use crate::{args::Parsed, examination::Examination, json};
 
@@ -55,8 +55,9 @@ pub(crate) fn could_not_ask(json: bool, why: &anyhow::Error) {
     }
 }
 
-/// A line on stderr.
+/// A line on stderr. What a server says may be in it, and moves no cursor.
 pub(crate) fn error(what: impl fmt::Display) {
+    let what = Text::uncut(&what.to_string());
     // If stderr is closed, there is nobody to tell.
     let _ = writeln!(io::stderr(), "{what}");
 }

@@ -9,6 +9,7 @@ use sha1::Sha1;
 use turn_probe::Severity;
 
 use crate::{
+    account::{Session, while_logged_in},
     args::{Parsed, Source},
     credentials::{self, Obtained},
     embedded::Embedded,
@@ -40,8 +41,9 @@ pub(crate) async fn run(
     shared_secret: &Secret,
 ) -> anyhow::Result<u8> {
     let obtained = obtain(&args.source, secret).await?;
-    let credentials =
-        obtained.map_err(|why| anyhow!("there are no credentials to check: {why}"))?;
+    let credentials = obtained.map_err(|why| {
+        anyhow!("there are no credentials to check: {}", credentials::why_none(&why))
+    })?;
     let made_with = MadeWith::of(&credentials.server, shared_secret);
     match args.json {
         true => output::line(&made_with.json())?,
@@ -51,24 +53,18 @@ pub(crate) async fn run(
 }
 
 async fn obtain(source: &Source, secret: &Secret) -> anyhow::Result<Obtained> {
-    Ok(match source {
-        Source::Homeserver { .. } => {
-            let session = log_in(source, secret).await?;
-            let obtained = credentials::of_homeserver(&session).await;
-            session.log_out().await;
-            obtained
-        }
+    let ask = async |session: &Session| Ok(credentials::of_homeserver(session).await);
+    match source {
+        Source::Homeserver { .. } => while_logged_in(log_in(source, secret), ask).await,
         Source::Embedded => {
             let embedded = Embedded::start().await?;
-            let session = embedded.log_in().await?;
-            let obtained = credentials::of_homeserver(&session).await;
-            session.log_out().await;
+            let obtained = while_logged_in(embedded.log_in(), ask).await;
             embedded.stop().await;
             obtained
         }
-        Source::Given { uris, username } => credentials::given(uris, username, secret),
-        Source::Saved(file) => credentials::saved(file)?,
-    })
+        Source::Given { uris, username } => Ok(credentials::given(uris, username, secret)),
+        Source::Saved(file) => credentials::saved(file),
+    }
 }
 
 impl MadeWith {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use textwrap::Options;
-use turn_probe::{Diagnosis, RouteStatus, Severity, Verdict};
+use turn_probe::{Diagnosis, RouteStatus, Severity, Text, Verdict};
 
 use crate::{credentials::expiry, examination::Examination, table};
 
@@ -24,7 +24,8 @@ pub(crate) fn whole(examination: &Examination, show_secrets: bool) -> String {
     let _ = writeln!(text, "{DIM}{}{DIM:#}", subject(examination));
     if show_secrets && let Some(credentials) = &examination.credentials {
         let server = &credentials.server;
-        let _ = writeln!(text, "username {}\npassword {}", server.username(), server.password());
+        let [username, password] = [server.username(), server.password()].map(Text::uncut);
+        let _ = writeln!(text, "username {username}\npassword {password}");
     }
     if !diagnosis.routes.is_empty() {
         let _ = write!(text, "\n{}", table::table(diagnosis));

@@ -4,11 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use matrix_sdk_turn::{Timestamp, TurnService, TurnState, UnavailableReason};
-use tokio::signal::ctrl_c;
 use turn_probe::{Diagnosis, ProbeOptions};
 
 use crate::{
-    account::Session,
+    account::{Session, Stopped, while_logged_in},
     args::{Parsed, Source},
     credentials::{Credentials, Obtained, circumstances},
     embedded::Embedded,
@@ -26,21 +25,23 @@ pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
         Source::Embedded => Some(Embedded::start().await?),
         _ => None,
     };
-    let session = match &embedded {
-        Some(embedded) => embedded.log_in().await?,
-        None => log_in(&args.source, secret).await?,
+    let logging_in = async {
+        match &embedded {
+            Some(embedded) => embedded.log_in().await,
+            None => log_in(&args.source, secret).await,
+        }
     };
     let mut status = None;
-    let outcome = tokio::select! {
-        outcome = follow(args, &session, &options, &mut status) => outcome,
-        _ = ctrl_c() => Ok(()),
-    };
-    session.log_out().await;
+    let follow = async |session: &Session| follow(args, session, &options, &mut status).await;
+    let outcome = while_logged_in(logging_in, follow).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
-    outcome?;
-    status.ok_or_else(|| anyhow!("it was stopped before the homeserver had answered"))
+    match status {
+        // Stopping is how it ends.
+        Some(status) if outcome.as_ref().is_err_and(|why| why.is::<Stopped>()) => Ok(status),
+        _ => outcome.and_then(|()| Err(Stopped.into())),
+    }
 }
 
 async fn follow(

@@ -10,6 +10,7 @@ use crate::{
     failure::Failure,
     log::Log,
     net::{Connection, TlsSetup, secure},
+    reach::may_contact,
     relaying::carry_both_ways,
     requests::{Lent, allocate, bind, bind_channel, give_back, permit, permit_each_other},
     session::Session,
@@ -66,6 +67,9 @@ impl Attempt<'_> {
         let server_address = lent.session.connection().server();
         if server_address.is_ipv4() != lent.relay.is_ipv4() {
             return self.log.skip(StepKind::Direct, Skipped::OtherFamily).await;
+        }
+        if !may_contact(server_address, lent.relay) {
+            return self.log.skip(StepKind::Direct, Skipped::TooClose).await;
         }
         match self.outsider(lent).await {
             Some(outsider) => {

@@ -60,6 +60,7 @@ mod log;
 mod net;
 mod options;
 mod probe;
+mod reach;
 mod relaying;
 mod requests;
 mod session;

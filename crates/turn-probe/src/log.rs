@@ -1,7 +1,8 @@
 //! Where steps are noted as they end.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
 use matrix_sdk_turn::IceUri;
 use tokio::{
     sync::mpsc,
@@ -9,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::{Failure, Stranger},
     step::{Found, Outcome, Skipped, Step, StepKind},
 };
 
@@ -56,9 +57,15 @@ impl Log {
         work: impl Future<Output = Result<(T, Found), Failure>>,
     ) -> Result<T, Failure> {
         let began = Instant::now();
-        let outcome = timeout(self.limit, work).await;
+        // A library that panics on what a server sent must not take the app down.
+        let contained = AssertUnwindSafe(work).catch_unwind();
+        let outcome = match timeout(self.limit, contained).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => Err(Failure::NotStun(Stranger::Unknown)),
+            Err(_elapsed) => Err(Failure::Timeout(self.limit)),
+        };
         let took = began.elapsed();
-        match outcome.unwrap_or(Err(Failure::Timeout(self.limit))) {
+        match outcome {
             Ok((made, found)) => {
                 self.note(kind, found, began, took).await;
                 Ok(made)
@@ -86,5 +93,18 @@ impl Log {
         let step = Step { began, took, ..Step::new(self.uri.clone(), self.address, kind, outcome) };
         // Fails only once nobody listens any more, and then this is about to be dropped.
         let _ = self.steps.send(step).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_step_is_its_failure() {
+        let log = Log::silent("turn:a".parse().unwrap(), Duration::from_secs(5));
+        let panicking = async { panic!("this panic is a part of the test") };
+        let outcome = log.step::<()>(StepKind::Tls, panicking).await;
+        assert_eq!(outcome, Err(Failure::NotStun(Stranger::Unknown)));
     }
 }

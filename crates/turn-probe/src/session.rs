@@ -1,6 +1,11 @@
 //! A conversation with one server: requests with their answers, and data.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use stun_proto::{
     Instant as StunInstant,
@@ -8,7 +13,7 @@ use stun_proto::{
     auth::{LongTermClientAuth, LongTermClientValidation},
     types::{
         TransportType,
-        attribute::{AlternateServer, ErrorCode, XorMappedAddress},
+        attribute::{AlternateServer, ErrorCode, Nonce, XorMappedAddress},
         message::{
             LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunWriteError,
             TransactionId,
@@ -60,6 +65,8 @@ pub(crate) struct Session {
     connection: Connection,
     agent: StunAgent,
     auth: LongTermClientAuth,
+    /// Kept out of what the server says.
+    secrets: Vec<String>,
     started: Instant,
     kept: VecDeque<PeerData>,
     /// What answered instead of a STUN server, in the middle of silence.
@@ -83,6 +90,7 @@ impl Session {
             connection,
             agent,
             auth: LongTermClientAuth::new(),
+            secrets: Vec::new(),
             started: Instant::now(),
             kept: VecDeque::new(),
             stranger: None,
@@ -91,6 +99,7 @@ impl Session {
 
     /// Authenticates from now on, if the server asks for it.
     pub(crate) fn authenticate(&mut self, username: &str, password: &str) {
+        self.secrets = [username, password].map(str::to_owned).into();
         let credentials = LongTermCredentials::new(username.to_owned(), password.to_owned());
         self.auth.set_credentials(credentials);
     }
@@ -115,9 +124,12 @@ impl Session {
             let request = self.signed(method, &add)?;
             let answer = self.exchange(request).await?;
             let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
-            match quietly(|| self.auth.validate_incoming_message(&message)) {
+            if is_nonce_cut(&message) {
+                return Err(malformed());
+            }
+            match contained(|| quietly(|| self.auth.validate_incoming_message(&message)))? {
                 Ok(LongTermClientValidation::ResendRequest(_)) if tries < MAX_TRIES => tries += 1,
-                outcome => return judge(answer, outcome.is_ok(), self.is_signing()),
+                outcome => return self.judge(answer, outcome.is_ok()),
             }
         }
     }
@@ -148,7 +160,7 @@ impl Session {
                 return Ok(data);
             }
             let incoming = self.connection.receive().await?;
-            self.sort(incoming);
+            contained(|| self.sort(incoming))?;
         }
         Err(Failure::Flooded)
     }
@@ -170,7 +182,7 @@ impl Session {
             message.add_fingerprint()?;
             Ok(message.finish())
         };
-        quietly(sign).map_err(|_: StunWriteError| Failure::Unsendable)
+        contained(|| quietly(sign))?.map_err(|_: StunWriteError| Failure::Unsendable)
     }
 
     /// Sends a request, again and again over UDP, until it is answered.
@@ -190,7 +202,8 @@ impl Session {
             let pause = wake.saturating_duration_since(self.now());
             tokio::select! {
                 incoming = self.connection.receive() => {
-                    if let Some(answer) = self.answer_in(incoming?, id) {
+                    let incoming = incoming?;
+                    if let Some(answer) = contained(|| self.answer_in(incoming, id))? {
                         return Ok(answer);
                     }
                     noise += 1;
@@ -245,6 +258,36 @@ impl Session {
         }
     }
 
+    /// What an answer means. Only the server can have made it, since only the server knows the request's
+    /// id; but a success that is not signed comes from a server that did not check who we are.
+    fn judge(&self, answer: Vec<u8>, is_valid: bool) -> Result<Answer, Failure> {
+        let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
+        if message.class() == MessageClass::Error {
+            return Err(self.refusal(&message));
+        }
+        match is_valid || !self.is_signing() {
+            true => Ok(Answer(answer)),
+            false => Err(Failure::BadSignature),
+        }
+    }
+
+    fn refusal(&self, message: &Message<'_>) -> Failure {
+        const TRY_ALTERNATE: u16 = 300;
+        match message.attribute::<ErrorCode>() {
+            Ok(error) if error.code() == TRY_ALTERNATE => {
+                let to = message.attribute::<AlternateServer>().ok();
+                Failure::Redirected(to.map(|to| to.server()))
+            }
+            Ok(error) => {
+                let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
+                let reason = secrets
+                    .fold(error.reason().to_owned(), |text, secret| text.replace(secret, "…"));
+                Failure::Refusal { code: error.code(), reason: Text::new(&reason) }
+            }
+            Err(_) => Failure::Incomplete("the error's code"),
+        }
+    }
+
     fn silence(&self, lasted: Duration) -> Failure {
         match self.stranger {
             Some(stranger) => Failure::NotStun(stranger),
@@ -286,33 +329,27 @@ impl Answer {
     }
 }
 
-/// What an answer means. Nobody else can have made it, since nobody else knows the request's id; but a
-/// success that is not signed comes from a server that did not check who we are.
-fn judge(answer: Vec<u8>, is_valid: bool, is_signed: bool) -> Result<Answer, Failure> {
-    let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
-    if message.class() == MessageClass::Error {
-        return Err(refusal(&message));
-    }
-    match is_valid || !is_signed {
-        true => Ok(Answer(answer)),
-        false => Err(Failure::BadSignature),
-    }
-}
-
-fn refusal(message: &Message<'_>) -> Failure {
-    const TRY_ALTERNATE: u16 = 300;
-    match message.attribute::<ErrorCode>() {
-        Ok(error) if error.code() == TRY_ALTERNATE => {
-            let to = message.attribute::<AlternateServer>().ok();
-            Failure::Redirected(to.map(|to| to.server()))
-        }
-        Ok(error) => Failure::Refusal { code: error.code(), reason: Text::new(error.reason()) },
-        Err(_) => Failure::Incomplete("the error's code"),
-    }
-}
-
 fn malformed() -> Failure {
     Failure::NotStun(Stranger::Unknown)
+}
+
+/// Whether `stun-proto` would panic on a nonce: it cuts off what follows RFC 8489's cookie after four
+/// bytes, and here that is in the middle of a character.
+fn is_nonce_cut(message: &Message<'_>) -> bool {
+    const COOKIE: &str = "obMatJos2";
+    const FEATURES_BYTES: usize = 4;
+    message.attribute::<Nonce>().is_ok_and(|nonce| {
+        let features = nonce.nonce().strip_prefix(COOKIE);
+        features.is_some_and(|text| {
+            text.len() >= FEATURES_BYTES && !text.is_char_boundary(FEATURES_BYTES)
+        })
+    })
+}
+
+/// Contains a panic of a library that reads what a server sent. The session ends with the failure, so
+/// that nothing half done is seen.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_panic| malformed())
 }
 
 fn indicated_data(bytes: &[u8]) -> Option<PeerData> {
@@ -328,4 +365,15 @@ fn indicated_data(bytes: &[u8]) -> Option<PeerData> {
 /// Lets nobody trace what is done with the key: the spans of `stun-types` hold it.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     dispatcher::with_default(&Dispatch::none(), work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_library_is_a_failure() {
+        let outcome = contained(|| -> u8 { panic!("this panic is a part of the test") });
+        assert_eq!(outcome, Err(malformed()));
+    }
 }

@@ -216,6 +216,9 @@ pub enum Skipped {
     OtherFamily,
     /// The TURN server denies our own address as a peer, or we do not know it.
     NoPeerAddress,
+    /// The relay's address is closer to us than the TURN server's: on this machine or in its network,
+    /// where no server may send us.
+    TooClose,
 }
 
 impl fmt::Display for Skipped {
@@ -226,6 +229,9 @@ impl fmt::Display for Skipped {
                 "not tried: the relay has an address of the other family than ours"
             }
             Self::NoPeerAddress => "not tried: the TURN server takes our own address for no peer",
+            Self::TooClose => {
+                "not tried: the relay's address is in a network that the TURN server is not in"
+            }
         })
     }
 }

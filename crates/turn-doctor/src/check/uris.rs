@@ -10,6 +10,7 @@ use super::{
     tls,
     turnserver_conf::TurnserverConf,
 };
+use crate::uri;
 
 /// What is shorter ends in the middle of many a call.
 const SHORT_LIFETIME_MS: u64 = 10 * 60 * 1000;
@@ -48,16 +49,11 @@ fn about(
 
 fn check_uri(conf: &TurnserverConf, value: &Value) -> Option<Mistake> {
     let text = value.as_str().unwrap_or_default();
-    let uri: IceUri = match text.parse() {
-        Ok(uri) => uri,
-        Err(why) => {
-            // Not shown where there may be a password in it.
-            let name = if text.contains('@') { "A URI".to_owned() } else { format!("{text:?}") };
-            let advice = "Write it like turn:turn.example.org:3478?transport=udp.";
-            let meaning = format!("{name} cannot be used: {why}.");
-            return Some(about("turn_uris", Problem, "unusable_uri", meaning, advice));
-        }
-    };
+    if let Some(meaning) = uri::mistake(text) {
+        let advice = "Write it like turn:turn.example.org:3478?transport=udp.";
+        return Some(about("turn_uris", Problem, "unusable_uri", format!("{meaning}."), advice));
+    }
+    let uri: IceUri = text.parse().ok()?;
     if uri.is_tls() && uri.transport() == IceTransport::Tcp && !tls::is_possible(conf) {
         return Some(tls::impossible(text));
     }

@@ -108,3 +108,19 @@ async fn a_success_that_is_not_signed_is_none() {
     let steps = probe_at(&format!("turn:{}", server.address)).await;
     assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::BadSignature));
 }
+
+#[tokio::test]
+async fn a_nonce_that_ends_inside_a_character_does_not_panic() {
+    let server = udp(Respond::unauthorized("obMatJos2é€é")).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Unknown)));
+}
+
+#[tokio::test]
+async fn a_nonce_with_the_cookie_and_four_characters_is_taken() {
+    let server = udp(Respond::unauthorized("obMatJos2AAAArest")).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert!(matches!(allocate, Some(Failure::Refusal { code: 401, .. })), "{allocate:?}");
+}

@@ -72,6 +72,20 @@ impl Respond {
         })
     }
 
+    /// Asks for credentials, and then refuses with these words.
+    pub(crate) fn refusal(words: &'static str) -> Self {
+        let asked = AtomicUsize::new(0);
+        Self::to_others(move |request| {
+            if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                return unauthorized(request, "nonce");
+            }
+            let mut answer = Message::builder_error(request, MessageWriteVec::new());
+            let error = ErrorCode::new(486, words).unwrap();
+            answer.add_attribute(&error).unwrap();
+            answer.finish()
+        })
+    }
+
     /// Asks for credentials, and lends a relay without having looked at them.
     pub(crate) fn unsigned_success() -> Self {
         let asked = AtomicUsize::new(0);
