@@ -1,23 +1,31 @@
 //! Where TURN credentials come from, and what is known of them.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, SystemTime},
 };
 
 use matrix_sdk_turn::{Answer, HomeserverSource, TurnServer, TurnServerSource, Unavailable};
-use turn_probe::{Circumstances, Origin};
+use turn_probe::{Circumstances, Homeserver, Origin};
 
-use crate::{account::Session, clock, saved};
+use crate::{account::Session, clock, saved, software};
 
-/// Credentials, and what is known of how they were come by.
+/// Credentials, and what is known of where they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     pub(crate) server: TurnServer,
     pub(crate) circumstances: Circumstances,
 }
 
-/// What somebody answered who was asked for credentials.
+impl Credentials {
+    pub(crate) fn with_homeserver(self, homeserver: Homeserver) -> Self {
+        let circumstances = self.circumstances.with_homeserver(homeserver);
+        Self { circumstances, ..self }
+    }
+}
+
+/// The answer to the request for credentials.
 pub(crate) type Obtained = Result<Credentials, Unavailable>;
 
 /// Asks the homeserver, as a client does.
@@ -34,6 +42,11 @@ pub(crate) async fn circumstances(session: &Session, ttl: Duration) -> Circumsta
     Circumstances::new(Origin::Homeserver).with_ttl(ttl).with_clocks(clocks.ours, clocks.homeserver)
 }
 
+/// The homeserver's software.
+pub(crate) async fn software(session: &Session) -> Homeserver {
+    software::of(&session.client.homeserver()).await
+}
+
 /// Takes what was typed in.
 pub(crate) fn given(uris: &[String], username: &str, password: &str) -> Obtained {
     let server = TurnServer::new(uris.to_vec(), username, password);
@@ -43,7 +56,8 @@ pub(crate) fn given(uris: &[String], username: &str, password: &str) -> Obtained
 /// Takes a homeserver's answer from a file, `-` for stdin.
 pub(crate) fn saved(file: &Path) -> anyhow::Result<Obtained> {
     let (server, ttl) = saved::read(file)?;
-    Ok(accept(server, ttl, Circumstances::new(Origin::Saved)))
+    let saved_at = fs::metadata(file).and_then(|file| file.modified()).ok();
+    Ok(accept(server, ttl, Circumstances::new(Origin::Saved).with_saved_at(saved_at)))
 }
 
 /// Judges credentials as those of a homeserver are judged.

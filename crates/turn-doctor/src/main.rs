@@ -13,18 +13,24 @@ mod output;
 mod progress;
 mod saved;
 mod secret;
+mod software;
+mod status;
+mod style;
 mod table;
 mod text;
 mod timeline;
 mod watch;
 
-use std::{env, io, process::ExitCode};
+use std::{env, fs, io, process::ExitCode};
 
+use anyhow::{Context, anyhow};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Args, Parsed},
-    output::COULD_NOT_ASK,
+    progress::Progress,
+    secret::Secret,
+    status::COULD_NOT_ASK,
 };
 
 fn main() -> ExitCode {
@@ -58,10 +64,27 @@ fn run(args: &Parsed) -> anyhow::Result<u8> {
     let outcome = runtime.block_on(async {
         match args.watch {
             true => watch::run(args, &secret).await,
-            false => examination::run(args, &secret).await,
+            false => examine_once(args, &secret).await,
         }
     });
     // Not dropped, which would wait for a name lookup that is still going on.
     runtime.shutdown_background();
     outcome
+}
+
+/// Examines once, prints it, and returns the exit status.
+async fn examine_once(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
+    let options = examination::options(args)?;
+    let progress = Progress::new();
+    let examination = tokio::select! {
+        examination = examination::examine_source(args, secret, options, &progress) => examination?,
+        Ok(()) = tokio::signal::ctrl_c() => return Err(anyhow!("it was stopped")),
+    };
+    progress.finish();
+    if let Some(file) = &args.report {
+        let page = html::page(&examination);
+        fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    output::print(args, &examination)?;
+    Ok(status::of(&examination.diagnosis))
 }

@@ -2,26 +2,24 @@
 
 use std::fmt::Write;
 
-use anstyle::{AnsiColor, Style};
 use textwrap::Options;
-use turn_probe::{Diagnosis, Finding, RouteStatus, Severity, Verdict};
+use turn_probe::Finding;
 
-use crate::{credentials::expiry, examination::Examination, table};
+use crate::{
+    examination::Examination,
+    style::{DIM, style_of_severity, style_of_verdict, verdict},
+    table,
+};
 
 /// What fits everywhere.
 const COLUMNS: usize = 80;
 
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const DIM: Style = Style::new().dimmed();
-
 /// All of it: the verdict, the table, and the findings.
 pub(crate) fn whole(examination: &Examination, show_secrets: bool) -> String {
     let diagnosis = &examination.diagnosis;
-    let style = style_of(diagnosis.verdict);
+    let style = style_of_verdict(diagnosis);
     let mut text = format!("{style}{}{style:#}\n", verdict(diagnosis));
-    let _ = writeln!(text, "{DIM}{}{DIM:#}", subject(examination));
+    let _ = writeln!(text, "{DIM}{}{DIM:#}", examination.headline());
     if show_secrets && let Some(credentials) = &examination.credentials {
         let server = &credentials.server;
         let _ = writeln!(text, "username {}\npassword {}", server.username(), server.password());
@@ -35,49 +33,13 @@ pub(crate) fn whole(examination: &Examination, show_secrets: bool) -> String {
     text
 }
 
-/// The verdict, in one line.
-pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
-    let relays = diagnosis.routes.iter().filter(|route| route.relays()).count();
-    let tried = |route: &&turn_probe::Route| {
-        route.uri.is_turn() && matches!(route.status, RouteStatus::Works | RouteStatus::Broken)
-    };
-    let all = diagnosis.routes.iter().filter(tried).count();
-    let ways = if all == 1 { "way" } else { "ways" };
-    match diagnosis.verdict {
-        Verdict::AllRelay => format!("Everything relays: {relays} of {all} {ways}."),
-        Verdict::SomeRelay => {
-            format!("Something relays, and something does not: {relays} of {all} {ways} relay.")
-        }
-        Verdict::NoneRelays if all == 0 => {
-            "Nothing relays: there is no TURN server to try.".to_owned()
-        }
-        Verdict::NoneRelays => format!("Nothing relays: 0 of {all} {ways}."),
-    }
-}
-
-/// Whose TURN servers they are, and how long the credentials hold.
-pub(crate) fn subject(examination: &Examination) -> String {
-    let subject = &examination.subject;
-    match examination.credentials.as_ref().and_then(expiry) {
-        Some(expires) => {
-            let left = expires.duration_since(examination.at).unwrap_or_default();
-            format!("Tried: {subject}, credentials valid for {} min.", left.as_secs().div_ceil(60))
-        }
-        None => format!("Tried: {subject}."),
-    }
-}
-
 fn finding_text(number: usize, finding: &Finding) -> String {
     let label = format!("{number:>3}  ");
-    let style = match finding.severity {
-        Severity::Problem => BAD,
-        Severity::Warning => WARNING,
-        Severity::Note => DIM,
-    };
-    let cause = &finding.cause;
+    let style = style_of_severity(finding.severity);
+    let explanation = &finding.explanation;
     let mut text = format!("{style}{label}{style:#}");
-    text.push_str(&indented(&cause.meaning(), label.len()));
-    let advice = indented(&cause.advice(), label.len() + 2);
+    text.push_str(&indented(&explanation.meaning, label.len()));
+    let advice = indented(&explanation.advice, label.len() + 2);
     let _ = write!(text, "\n{:indent$}→ {advice}\n", "", indent = label.len());
     text
 }
@@ -86,12 +48,4 @@ fn finding_text(number: usize, finding: &Finding) -> String {
 fn indented(text: &str, indent: usize) -> String {
     let options = Options::new(COLUMNS - indent).break_words(false);
     textwrap::wrap(text, options).join(&format!("\n{:indent$}", ""))
-}
-
-fn style_of(verdict: Verdict) -> Style {
-    match verdict {
-        Verdict::AllRelay => GOOD,
-        Verdict::SomeRelay => WARNING,
-        Verdict::NoneRelays => BAD,
-    }
 }

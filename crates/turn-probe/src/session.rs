@@ -1,17 +1,22 @@
 //! A conversation with one server: requests with their answers, and data.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use stun_proto::{
     Instant as StunInstant,
     agent::{StunAgent, StunAgentPollRet},
-    auth::{LongTermClientAuth, LongTermClientValidation},
+    auth::{LongTermClientAuth, LongTermClientAuthErrorReason, LongTermClientValidation},
     types::{
         TransportType,
-        attribute::{AlternateServer, ErrorCode, XorMappedAddress},
+        attribute::{AlternateServer, ErrorCode, Nonce, Realm, Software, XorMappedAddress},
         message::{
-            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunWriteError,
-            TransactionId,
+            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunParseError,
+            StunWriteError, TransactionId,
         },
         prelude::{MessageWrite, MessageWriteExt},
     },
@@ -55,6 +60,9 @@ pub(crate) enum From {
     Peer(SocketAddr),
 }
 
+/// What a server calls itself (SOFTWARE), once it has said so.
+pub(crate) type ServerName = Arc<OnceLock<Text>>;
+
 /// A conversation over one connection.
 pub(crate) struct Session {
     connection: Connection,
@@ -62,13 +70,14 @@ pub(crate) struct Session {
     auth: LongTermClientAuth,
     started: Instant,
     kept: VecDeque<PeerData>,
-    /// What answered instead of a STUN server, in the middle of silence.
-    stranger: Option<Stranger>,
+    server_name: ServerName,
+    /// What came in instead of an answer, in the middle of silence.
+    oddity: Option<Failure>,
 }
 
 impl Session {
     /// A conversation whose requests are given up after `patience`.
-    pub(crate) fn new(connection: Connection, patience: Duration) -> Self {
+    pub(crate) fn new(connection: Connection, patience: Duration, server_name: ServerName) -> Self {
         let transport = match connection.is_udp() {
             true => TransportType::Udp,
             false => TransportType::Tcp,
@@ -85,7 +94,8 @@ impl Session {
             auth: LongTermClientAuth::new(),
             started: Instant::now(),
             kept: VecDeque::new(),
-            stranger: None,
+            server_name,
+            oddity: None,
         }
     }
 
@@ -113,10 +123,20 @@ impl Session {
         let mut tries = 1;
         loop {
             let request = self.signed(method, &add)?;
-            let answer = self.exchange(request).await?;
+            let answer = match self.exchange(request).await {
+                Err(Failure::Timeout(limit)) if tries > 1 => {
+                    return Err(Failure::FellSilent(limit));
+                }
+                outcome => outcome?,
+            };
             let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
             match quietly(|| self.auth.validate_incoming_message(&message)) {
                 Ok(LongTermClientValidation::ResendRequest(_)) if tries < MAX_TRIES => tries += 1,
+                Err(error)
+                    if error.reason() == LongTermClientAuthErrorReason::UnsupportedFeature =>
+                {
+                    return Err(Failure::UnsupportedAlgorithm);
+                }
                 outcome => return judge(answer, outcome.is_ok(), self.is_signing()),
             }
         }
@@ -154,7 +174,7 @@ impl Session {
     }
 
     /// Whether the server asked for credentials already.
-    fn is_signing(&self) -> bool {
+    pub(crate) fn is_signing(&self) -> bool {
         self.auth.message_signature_bytes() > 0
     }
 
@@ -219,6 +239,9 @@ impl Session {
             && message.is_response()
             && message.transaction_id() == id
         {
+            if let Ok(software) = message.attribute::<Software>() {
+                self.server_name.get_or_init(|| Text::new(software.software()));
+            }
             let (server, now) = (self.connection.server(), self.now());
             let is_ours = self.agent.handle_stun_message_with_time(&message, server, now);
             return is_ours.then(|| bytes.clone());
@@ -227,18 +250,16 @@ impl Session {
         None
     }
 
-    /// Keeps data of peers, and notes who talks if that is no STUN server.
+    /// Keeps data of peers, and notes what else came in.
     fn sort(&mut self, incoming: Incoming) {
+        self.oddity = oddity(&incoming).or(self.oddity.take());
         let data = match incoming {
             Incoming::Channel(bytes) => ChannelData::parse(&bytes).ok().map(|channel| PeerData {
                 from: From::Channel(channel.id()),
                 data: channel.data().to_vec(),
             }),
             Incoming::Stun(bytes) => indicated_data(&bytes),
-            Incoming::Junk(stranger) => {
-                self.stranger = Some(stranger);
-                None
-            }
+            Incoming::Elsewhere(..) | Incoming::Junk(_) => None,
         };
         if self.kept.len() < MAX_KEPT {
             self.kept.extend(data);
@@ -246,10 +267,7 @@ impl Session {
     }
 
     fn silence(&self, lasted: Duration) -> Failure {
-        match self.stranger {
-            Some(stranger) => Failure::NotStun(stranger),
-            None => Failure::Timeout(lasted),
-        }
+        self.oddity.clone().unwrap_or(Failure::Timeout(lasted))
     }
 
     fn now(&self) -> StunInstant {
@@ -286,7 +304,7 @@ impl Answer {
     }
 }
 
-/// What an answer means. Nobody else can have made it, since nobody else knows the request's id; but a
+/// What an answer means. The server made it, since only the server knows the request's id; but a
 /// success that is not signed comes from a server that did not check who we are.
 fn judge(answer: Vec<u8>, is_valid: bool, is_signed: bool) -> Result<Answer, Failure> {
     let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
@@ -301,13 +319,36 @@ fn judge(answer: Vec<u8>, is_valid: bool, is_signed: bool) -> Result<Answer, Fai
 
 fn refusal(message: &Message<'_>) -> Failure {
     const TRY_ALTERNATE: u16 = 300;
+    const UNAUTHORIZED: u16 = 401;
     match message.attribute::<ErrorCode>() {
         Ok(error) if error.code() == TRY_ALTERNATE => {
             let to = message.attribute::<AlternateServer>().ok();
             Failure::Redirected(to.map(|to| to.server()))
         }
+        Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Realm>().is_err() => {
+            Failure::NoChallenge("a realm")
+        }
+        Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Nonce>().is_err() => {
+            Failure::NoChallenge("a nonce")
+        }
         Ok(error) => Failure::Refusal { code: error.code(), reason: Text::new(error.reason()) },
         Err(_) => Failure::Incomplete("the error's code"),
+    }
+}
+
+/// What is odd about a message that answers nothing. An answer from elsewhere counts only if it is one.
+fn oddity(incoming: &Incoming) -> Option<Failure> {
+    let (bytes, from) = match incoming {
+        Incoming::Junk(stranger) => return Some(Failure::NotStun(*stranger)),
+        Incoming::Channel(_) => return None,
+        Incoming::Stun(bytes) => (bytes, None),
+        Incoming::Elsewhere(bytes, from) => (bytes, Some(*from)),
+    };
+    match (Message::from_bytes(bytes), from) {
+        (Ok(message), Some(from)) if message.is_response() => Some(Failure::AnsweredFrom(from)),
+        (Ok(message), None) if message.is_response() => Some(Failure::WrongTransaction),
+        (Err(StunParseError::FingerprintMismatch), None) => Some(Failure::WrongFingerprint),
+        _ => None,
     }
 }
 

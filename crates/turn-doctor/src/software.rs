@@ -1,0 +1,45 @@
+//! The homeserver's software, by what it says to other homeservers.
+
+use std::time::Duration;
+
+use matrix_sdk::reqwest;
+use serde::Deserialize;
+use turn_probe::Homeserver;
+use url::Url;
+
+/// It is of no use if it comes late.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much of the answer is read.
+const MAX_BYTES: usize = 4096;
+
+#[derive(Deserialize)]
+struct Version {
+    server: Server,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    name: String,
+}
+
+/// Asks a homeserver for its software: advice names the settings of that.
+pub(crate) async fn of(homeserver: &Url) -> Homeserver {
+    match name(homeserver).await {
+        Some(name) => Homeserver::named(&name),
+        None => Homeserver::Unknown,
+    }
+}
+
+async fn name(homeserver: &Url) -> Option<String> {
+    let url = homeserver.join("/_matrix/federation/v1/version").ok()?;
+    let mut response = reqwest::Client::new().get(url).timeout(TIMEOUT).send().await.ok()?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BYTES {
+            return None;
+        }
+    }
+    serde_json::from_slice::<Version>(&body).ok().map(|version| version.server.name)
+}
