@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     http::{body, endpoint},
-    stop::Stop,
+    stop::{Stop, Stopped},
 };
 
 /// How long a homeserver may take for one answer.
@@ -91,11 +91,6 @@ impl Session {
         }
     }
 }
-
-/// The user or the system wants the program to stop.
-#[derive(Debug, thiserror::Error)]
-#[error("it was stopped")]
-pub(crate) struct Stopped;
 
 /// Logs in, works, and logs out again: also if Ctrl-C, SIGTERM or a panic ends the work.
 ///

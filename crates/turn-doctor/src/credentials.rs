@@ -1,6 +1,7 @@
 //! Where TURN credentials come from, and what is known of them.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -8,18 +9,25 @@ use std::{
 use matrix_sdk_turn::{
     Answer, HomeserverSource, TurnServer, TurnServerSource, Unavailable, UnavailableReason,
 };
-use turn_probe::{Circumstances, Origin};
+use turn_probe::{Circumstances, Homeserver, Origin};
 
-use crate::{account::Session, clock, output, saved};
+use crate::{account::Session, clock, output, saved, software};
 
-/// Credentials, and what is known of how they were come by.
+/// Credentials, and what is known of where they come from.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     pub(crate) server: TurnServer,
     pub(crate) circumstances: Circumstances,
 }
 
-/// What somebody answered who was asked for credentials.
+impl Credentials {
+    pub(crate) fn with_homeserver(self, homeserver: Homeserver) -> Self {
+        let circumstances = self.circumstances.with_homeserver(homeserver);
+        Self { circumstances, ..self }
+    }
+}
+
+/// The answer to the request for credentials.
 pub(crate) type Obtained = Result<Credentials, Unavailable>;
 
 /// Asks the homeserver, as a client does.
@@ -36,6 +44,11 @@ pub(crate) async fn circumstances(session: &Session, ttl: Duration) -> Circumsta
     Circumstances::new(Origin::Homeserver).with_ttl(ttl).with_clocks(clocks.ours, clocks.homeserver)
 }
 
+/// The homeserver's software.
+pub(crate) async fn software(session: &Session) -> Homeserver {
+    software::of(&session.client.homeserver()).await
+}
+
 /// Takes what was typed in.
 pub(crate) fn given(uris: &[String], username: &str, password: &str) -> Obtained {
     let server = TurnServer::new(uris.to_vec(), username, password);
@@ -48,7 +61,9 @@ pub(crate) fn saved(file: &Path) -> anyhow::Result<Obtained> {
     for mistake in &saved.mistakes {
         output::error(format_args!("note: {mistake}"));
     }
-    Ok(accept(saved.server, saved.ttl, Circumstances::new(Origin::Saved)))
+    let saved_at = fs::metadata(file).and_then(|file| file.modified()).ok();
+    let circumstances = Circumstances::new(Origin::Saved).with_saved_at(saved_at);
+    Ok(accept(saved.server, saved.ttl, circumstances))
 }
 
 /// Why there are no credentials, by a program that asks once: the library's own words say when it asks

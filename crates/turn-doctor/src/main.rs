@@ -16,20 +16,25 @@ mod progress;
 mod saved;
 mod secret;
 mod shared_secret;
+mod software;
+mod status;
 mod stop;
+mod style;
 mod table;
 mod text;
 mod timeline;
 mod uri;
 mod watch;
 
-use std::{env, io, process::ExitCode};
+use std::{env, fs, io, process::ExitCode};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Args, Command, Parsed},
-    output::COULD_NOT_ASK,
+    progress::Progress,
+    secret::Secret,
+    status::COULD_NOT_ASK,
 };
 
 fn main() -> ExitCode {
@@ -72,10 +77,28 @@ fn run(args: &Parsed) -> anyhow::Result<u8> {
         match &shared_secret {
             Some(shared_secret) => shared_secret::run(args, &secret, shared_secret).await,
             None if args.watch => watch::run(args, &secret).await,
-            None => examination::run(args, &secret).await,
+            None => examine_once(args, &secret).await,
         }
     });
     // Not dropped, which would wait for a name lookup that is still going on.
     runtime.shutdown_background();
     outcome
+}
+
+/// Examines once, prints it, and returns the exit status.
+async fn examine_once(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
+    let options = examination::options(args)?;
+    let progress = Progress::new();
+    let examination = examination::examine_source(args, secret, options, &progress).await?;
+    progress.finish();
+    // Before the report, which may fail, so that the result is not lost.
+    output::print(args, &examination)?;
+    if let Some(file) = &args.report {
+        let page = html::page(&examination);
+        if let Err(error) = fs::write(file, page) {
+            output::error(format_args!("error: {} cannot be written: {error}", file.display()));
+            return Ok(COULD_NOT_ASK);
+        }
+    }
+    Ok(status::of(&examination.diagnosis))
 }

@@ -1,9 +1,26 @@
 //! Ctrl-C and SIGTERM.
 
-use std::io;
+use std::{future::Future, io};
 
+use thiserror::Error;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The user or the system wants the program to stop.
+#[derive(Debug, Error)]
+#[error("it was stopped")]
+pub(crate) struct Stopped;
+
+/// Works until it is done, or the program is to stop.
+pub(crate) async fn until_stopped<T>(
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let mut stop = Stop::listen()?;
+    tokio::select! {
+        outcome = work => outcome,
+        () = stop.requested() => Err(Stopped.into()),
+    }
+}
 
 /// Hears of signals from when it was made.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use tokio::{
 
 use crate::{
     failure::{Failure, Stranger},
+    session::ServerName,
     step::{Found, Outcome, Skipped, Step, StepKind},
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct Log {
     pub(crate) uri: IceUri,
     pub(crate) address: Option<SocketAddr>,
+    pub(crate) server_name: ServerName,
     steps: mpsc::Sender<Step>,
     started: Instant,
     limit: Duration,
@@ -31,18 +33,18 @@ impl Log {
         started: Instant,
         limit: Duration,
     ) -> Self {
-        Self { uri, address: None, steps, started, limit }
+        Self { uri, address: None, server_name: ServerName::default(), steps, started, limit }
     }
 
     /// Notes nothing.
     pub(crate) fn silent(uri: IceUri, limit: Duration) -> Self {
-        let (nobody_listens, _) = mpsc::channel(1);
-        Self::new(uri, nobody_listens, Instant::now(), limit)
+        let (closed, _) = mpsc::channel(1);
+        Self::new(uri, closed, Instant::now(), limit)
     }
 
     /// The same, of one address.
     pub(crate) fn at(&self, address: SocketAddr) -> Self {
-        Self { address: Some(address), ..self.clone() }
+        Self { address: Some(address), server_name: ServerName::default(), ..self.clone() }
     }
 
     /// How long a step may take.
@@ -55,6 +57,16 @@ impl Log {
         &self,
         kind: StepKind,
         work: impl Future<Output = Result<(T, Found), Failure>>,
+    ) -> Result<T, Failure> {
+        self.examined_step(kind, work, std::future::ready).await
+    }
+
+    /// The same, with a look at a failure before it is noted, which has a time limit of its own.
+    pub(crate) async fn examined_step<T, E: Future<Output = Failure>>(
+        &self,
+        kind: StepKind,
+        work: impl Future<Output = Result<(T, Found), Failure>>,
+        examine: impl FnOnce(Failure) -> E,
     ) -> Result<T, Failure> {
         let began = Instant::now();
         // A library that panics on what a server sent must not take the app down.
@@ -71,6 +83,7 @@ impl Log {
                 Ok(made)
             }
             Err(failure) => {
+                let failure = examine(failure).await;
                 self.note(kind, failure.clone(), began, took).await;
                 Err(failure)
             }
@@ -90,8 +103,14 @@ impl Log {
         took: Duration,
     ) {
         let began = began.saturating_duration_since(self.started);
-        let step = Step { began, took, ..Step::new(self.uri.clone(), self.address, kind, outcome) };
-        // Fails only once nobody listens any more, and then this is about to be dropped.
+        let server_name = self.server_name.get().cloned();
+        let step = Step {
+            began,
+            took,
+            server_name,
+            ..Step::new(self.uri.clone(), self.address, kind, outcome)
+        };
+        // Fails only once the receiver is gone, and then this is about to be dropped.
         let _ = self.steps.send(step).await;
     }
 }

@@ -4,19 +4,20 @@ use std::{
     collections::VecDeque,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use stun_proto::{
     Instant as StunInstant,
     agent::{StunAgent, StunAgentPollRet},
-    auth::{LongTermClientAuth, LongTermClientValidation},
+    auth::{LongTermClientAuth, LongTermClientAuthErrorReason, LongTermClientValidation},
     types::{
         TransportType,
-        attribute::{AlternateServer, ErrorCode, Nonce, XorMappedAddress},
+        attribute::{AlternateServer, ErrorCode, Nonce, Realm, Software, XorMappedAddress},
         message::{
-            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunWriteError,
-            TransactionId,
+            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunParseError,
+            StunWriteError, TransactionId,
         },
         prelude::{MessageWrite, MessageWriteExt},
     },
@@ -60,6 +61,9 @@ pub(crate) enum From {
     Peer(SocketAddr),
 }
 
+/// What a server calls itself (SOFTWARE), once it has said so.
+pub(crate) type ServerName = Arc<OnceLock<Text>>;
+
 /// A conversation over one connection.
 pub(crate) struct Session {
     connection: Connection,
@@ -69,13 +73,14 @@ pub(crate) struct Session {
     secrets: Vec<String>,
     started: Instant,
     kept: VecDeque<PeerData>,
-    /// What answered instead of a STUN server, in the middle of silence.
-    stranger: Option<Stranger>,
+    server_name: ServerName,
+    /// What came in instead of an answer, in the middle of silence.
+    oddity: Option<Failure>,
 }
 
 impl Session {
     /// A conversation whose requests are given up after `patience`.
-    pub(crate) fn new(connection: Connection, patience: Duration) -> Self {
+    pub(crate) fn new(connection: Connection, patience: Duration, server_name: ServerName) -> Self {
         let transport = match connection.is_udp() {
             true => TransportType::Udp,
             false => TransportType::Tcp,
@@ -93,7 +98,8 @@ impl Session {
             secrets: Vec::new(),
             started: Instant::now(),
             kept: VecDeque::new(),
-            stranger: None,
+            server_name,
+            oddity: None,
         }
     }
 
@@ -122,13 +128,23 @@ impl Session {
         let mut tries = 1;
         loop {
             let request = self.signed(method, &add)?;
-            let answer = self.exchange(request).await?;
+            let answer = match self.exchange(request).await {
+                Err(Failure::Timeout(limit)) if tries > 1 => {
+                    return Err(Failure::FellSilent(limit));
+                }
+                outcome => outcome?,
+            };
             let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
             if is_nonce_cut(&message) {
                 return Err(malformed());
             }
             match contained(|| quietly(|| self.auth.validate_incoming_message(&message)))? {
                 Ok(LongTermClientValidation::ResendRequest(_)) if tries < MAX_TRIES => tries += 1,
+                Err(error)
+                    if error.reason() == LongTermClientAuthErrorReason::UnsupportedFeature =>
+                {
+                    return Err(Failure::UnsupportedAlgorithm);
+                }
                 outcome => return self.judge(answer, outcome.is_ok()),
             }
         }
@@ -166,7 +182,7 @@ impl Session {
     }
 
     /// Whether the server asked for credentials already.
-    fn is_signing(&self) -> bool {
+    pub(crate) fn is_signing(&self) -> bool {
         self.auth.message_signature_bytes() > 0
     }
 
@@ -232,6 +248,9 @@ impl Session {
             && message.is_response()
             && message.transaction_id() == id
         {
+            if let Ok(software) = message.attribute::<Software>() {
+                self.server_name.get_or_init(|| Text::new(software.software()));
+            }
             let (server, now) = (self.connection.server(), self.now());
             let is_ours = self.agent.handle_stun_message_with_time(&message, server, now);
             return is_ours.then(|| bytes.clone());
@@ -240,18 +259,16 @@ impl Session {
         None
     }
 
-    /// Keeps data of peers, and notes who talks if that is no STUN server.
+    /// Keeps data of peers, and notes what else came in.
     fn sort(&mut self, incoming: Incoming) {
+        self.oddity = oddity(&incoming).or(self.oddity.take());
         let data = match incoming {
             Incoming::Channel(bytes) => ChannelData::parse(&bytes).ok().map(|channel| PeerData {
                 from: From::Channel(channel.id()),
                 data: channel.data().to_vec(),
             }),
             Incoming::Stun(bytes) => indicated_data(&bytes),
-            Incoming::Junk(stranger) => {
-                self.stranger = Some(stranger);
-                None
-            }
+            Incoming::Elsewhere(..) | Incoming::Junk(_) => None,
         };
         if self.kept.len() < MAX_KEPT {
             self.kept.extend(data);
@@ -273,10 +290,17 @@ impl Session {
 
     fn refusal(&self, message: &Message<'_>) -> Failure {
         const TRY_ALTERNATE: u16 = 300;
+        const UNAUTHORIZED: u16 = 401;
         match message.attribute::<ErrorCode>() {
             Ok(error) if error.code() == TRY_ALTERNATE => {
                 let to = message.attribute::<AlternateServer>().ok();
                 Failure::Redirected(to.map(|to| to.server()))
+            }
+            Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Realm>().is_err() => {
+                Failure::NoChallenge("a realm")
+            }
+            Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Nonce>().is_err() => {
+                Failure::NoChallenge("a nonce")
             }
             Ok(error) => {
                 let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
@@ -289,10 +313,7 @@ impl Session {
     }
 
     fn silence(&self, lasted: Duration) -> Failure {
-        match self.stranger {
-            Some(stranger) => Failure::NotStun(stranger),
-            None => Failure::Timeout(lasted),
-        }
+        self.oddity.clone().unwrap_or(Failure::Timeout(lasted))
     }
 
     fn now(&self) -> StunInstant {
@@ -326,6 +347,22 @@ impl Answer {
     fn read<T>(&self, get: impl Fn(&Message<'_>, TransactionId) -> Option<T>) -> Option<T> {
         let message = Message::from_bytes(&self.0).ok()?;
         get(&message, message.transaction_id())
+    }
+}
+
+/// What is odd about a message that answers nothing. An answer from elsewhere counts only if it is one.
+fn oddity(incoming: &Incoming) -> Option<Failure> {
+    let (bytes, from) = match incoming {
+        Incoming::Junk(stranger) => return Some(Failure::NotStun(*stranger)),
+        Incoming::Channel(_) => return None,
+        Incoming::Stun(bytes) => (bytes, None),
+        Incoming::Elsewhere(bytes, from) => (bytes, Some(*from)),
+    };
+    match (Message::from_bytes(bytes), from) {
+        (Ok(message), Some(from)) if message.is_response() => Some(Failure::AnsweredFrom(from)),
+        (Ok(message), None) if message.is_response() => Some(Failure::WrongTransaction),
+        (Err(StunParseError::FingerprintMismatch), None) => Some(Failure::WrongFingerprint),
+        _ => None,
     }
 }
 
