@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use matrix_sdk_turn::{TurnServer, TurnService};
 use textwrap::Options;
 use tokio::sync::Notify;
+use turn_probe::Text;
 
 use crate::{countdown, words::as_printed};
 
@@ -152,7 +153,7 @@ impl Report {
             .initial_indent(INDENT)
             .subsequent_indent(INDENT)
             .break_words(false);
-        let text = textwrap::fill(&what.to_string(), options);
+        let text = textwrap::fill(Text::uncut(&what.to_string()).as_str(), options);
         let elapsed = self.started.elapsed().as_secs_f64();
         let (dimmed, colour) = (Style::new().dimmed(), outcome.style());
         self.print(&format!(
@@ -175,9 +176,9 @@ impl Report {
     }
 }
 
-/// What went wrong, on stderr.
+/// What went wrong, on stderr. What a server says may be in it, and moves no cursor.
 pub(crate) fn error(what: impl fmt::Display) {
-    let text = as_printed(&textwrap::fill(&what.to_string(), WIDTH));
+    let text = as_printed(&textwrap::fill(Text::uncut(&what.to_string()).as_str(), WIDTH));
     // If stderr is closed, there is nobody to tell.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -35,7 +35,9 @@ impl Attempt<'_> {
             return self.log.examined_step(StepKind::Binding, binding, |f| self.examine(f)).await;
         }
         let lending = self.allocate(session);
-        let lent = self.log.examined_step(StepKind::Allocate, lending, |f| self.examine(f)).await;
+        // Two requests: one is given up earlier than that.
+        let log = self.log.clone().with_limit(self.log.limit() * 2);
+        let lent = log.examined_step(StepKind::Allocate, lending, |f| self.examine(f)).await;
         let is_heard = lent.as_ref().err().is_none_or(Failure::is_an_answer);
         if is_heard || self.is_udp() && matches!(lent, Err(Failure::Timeout(_))) {
             // A server may well refuse this and relay all the same, or do no more than this.

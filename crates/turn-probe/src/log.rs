@@ -61,7 +61,12 @@ impl Log {
         self.examined_step(kind, work, std::future::ready).await
     }
 
-    /// The same, with a look at a failure before it is noted, which has a time limit of its own.
+    /// The same, with so much time for each step.
+    pub(crate) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Takes a step with a look at a failure before it is noted, which has a time limit of its own.
     pub(crate) async fn examined_step<T, E: Future<Output = Failure>>(
         &self,
         kind: StepKind,

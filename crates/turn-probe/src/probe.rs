@@ -1,6 +1,6 @@
 //! The probe as a whole: all URIs, each with all its addresses.
 
-use std::{collections::VecDeque, future::ready, net::SocketAddr};
+use std::{collections::VecDeque, future::ready, net::SocketAddr, time::Duration};
 
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
@@ -23,7 +23,10 @@ const MAX_URIS: usize = 32;
 /// How many other servers an answer of 300 Try Alternate may lead to, for each URI.
 const MAX_REDIRECTIONS: usize = 1;
 
-/// Steps that nobody took out of the stream yet.
+/// How long a step may take once another address of the same name was silent: a pool is silent as a whole.
+const AFTER_SILENCE: Duration = Duration::from_secs(2);
+
+/// Steps that wait in the stream.
 const MAX_WAITING: usize = 16;
 
 /// Tries every URI with every address that its host resolves to, and yields each [`Step`] as it ends.
@@ -81,8 +84,13 @@ async fn try_uri(log: Log, server: &TurnServer, tls: Option<&TlsSetup>) {
 
     let mut waiting = VecDeque::from(addresses.clone());
     let mut redirections = 0;
+    let mut limit = log.limit();
     while let Some(address) = waiting.pop_front() {
-        let outcome = Attempt { log: log.at(address), address, server, tls }.run().await;
+        let log = log.at(address).with_limit(limit);
+        let outcome = Attempt { log, address, server, tls }.run().await;
+        if matches!(outcome, Err(Failure::Timeout(_))) {
+            limit = limit.min(AFTER_SILENCE);
+        }
         if let Err(Failure::Redirected(Some(to))) = outcome
             && redirections < MAX_REDIRECTIONS
             && to != address

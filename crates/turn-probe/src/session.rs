@@ -74,6 +74,8 @@ pub(crate) struct Session {
     started: Instant,
     kept: VecDeque<PeerData>,
     server_name: ServerName,
+    /// The requests so far, whose answers may still come in.
+    asked: Vec<TransactionId>,
     /// What came in instead of an answer, in the middle of silence.
     oddity: Option<Failure>,
 }
@@ -99,6 +101,7 @@ impl Session {
             started: Instant::now(),
             kept: VecDeque::new(),
             server_name,
+            asked: Vec::new(),
             oddity: None,
         }
     }
@@ -129,6 +132,11 @@ impl Session {
         loop {
             let request = self.signed(method, &add)?;
             let answer = match self.exchange(request).await {
+                // It is there, and may need its time: coturn tries all ports before it says 508.
+                Err(Failure::Timeout(_)) if (2..MAX_TRIES).contains(&tries) => {
+                    tries = MAX_TRIES;
+                    continue;
+                }
                 Err(Failure::Timeout(limit)) if tries > 1 => {
                     return Err(Failure::FellSilent(limit));
                 }
@@ -204,6 +212,7 @@ impl Session {
     /// Sends a request, again and again over UDP, until it is answered.
     async fn exchange(&mut self, request: Vec<u8>) -> Result<Vec<u8>, Failure> {
         let id = Message::from_bytes(&request).map_err(|_| Failure::Unsendable)?.transaction_id();
+        self.asked.push(id);
         let server = self.connection.server();
         let now = self.now();
         self.agent.send_request(&request, server, now).map_err(|_| Failure::Unsendable)?;
@@ -261,7 +270,7 @@ impl Session {
 
     /// Keeps data of peers, and notes what else came in.
     fn sort(&mut self, incoming: Incoming) {
-        self.oddity = oddity(&incoming).or(self.oddity.take());
+        self.oddity = oddity(&incoming, &self.asked).or(self.oddity.take());
         let data = match incoming {
             Incoming::Channel(bytes) => ChannelData::parse(&bytes).ok().map(|channel| PeerData {
                 from: From::Channel(channel.id()),
@@ -351,7 +360,7 @@ impl Answer {
 }
 
 /// What is odd about a message that answers nothing. An answer from elsewhere counts only if it is one.
-fn oddity(incoming: &Incoming) -> Option<Failure> {
+fn oddity(incoming: &Incoming, asked: &[TransactionId]) -> Option<Failure> {
     let (bytes, from) = match incoming {
         Incoming::Junk(stranger) => return Some(Failure::NotStun(*stranger)),
         Incoming::Channel(_) => return None,
@@ -360,7 +369,10 @@ fn oddity(incoming: &Incoming) -> Option<Failure> {
     };
     match (Message::from_bytes(bytes), from) {
         (Ok(message), Some(from)) if message.is_response() => Some(Failure::AnsweredFrom(from)),
-        (Ok(message), None) if message.is_response() => Some(Failure::WrongTransaction),
+        (Ok(message), None) if message.is_response() => {
+            let is_late = asked.contains(&message.transaction_id());
+            (!is_late).then_some(Failure::WrongTransaction)
+        }
         (Err(StunParseError::FingerprintMismatch), None) => Some(Failure::WrongFingerprint),
         _ => None,
     }
@@ -399,7 +411,7 @@ fn indicated_data(bytes: &[u8]) -> Option<PeerData> {
     Some(PeerData { from: From::Peer(peer), data })
 }
 
-/// Lets nobody trace what is done with the key: the spans of `stun-types` hold it.
+/// Keeps what is done with the key out of traces: the spans of `stun-types` hold it.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     dispatcher::with_default(&Dispatch::none(), work)
 }

@@ -60,7 +60,6 @@ fn check_uri(conf: &TurnserverConf, value: &Value) -> Option<Mistake> {
     let off = match uri.transport() {
         IceTransport::Udp => "no-udp",
         IceTransport::Tcp => "no-tcp",
-        _ => return None,
     };
     if !uri.is_tls() && conf.is_on(off) {
         let meaning = format!("{text} asks for what `{off}` in turnserver.conf switches off.");

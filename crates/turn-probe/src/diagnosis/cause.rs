@@ -107,7 +107,7 @@ pub enum Cause {
     /// Something else than a TURN server answers.
     NotTurn {
         /// Where.
-        address: SocketAddr,
+        places: Places,
         /// What.
         stranger: Stranger,
         /// Where the same address speaks TURN.
@@ -267,6 +267,10 @@ impl Cause {
             | (Self::Silent { places, sibling }, Self::Silent { places: others, sibling: other }) => {
                 sibling == other && places.absorb(others)
             }
+            (
+                Self::NotTurn { places, stranger, sibling },
+                Self::NotTurn { places: others, stranger: other, sibling: place },
+            ) => stranger == other && sibling == place && places.absorb(others),
             (Self::Rejected(places), Self::Rejected(others))
             | (Self::HeldBack(places), Self::HeldBack(others)) => places.absorb(others),
             (cause, other) => cause == other,

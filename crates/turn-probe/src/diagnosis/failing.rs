@@ -14,7 +14,7 @@ use super::{
 use crate::{
     address::is_private,
     failure::{Failure, Stranger, Text, Unreachable},
-    step::{Step, StepKind},
+    step::{Found, Step, StepKind},
 };
 
 /// All that it takes to say why a route fails.
@@ -34,6 +34,10 @@ impl Failing<'_> {
         }
         let step = route.failed()?;
         let failure = step.failure()?;
+        if let Some(Found::OnlyAnswers) = route.step(StepKind::Direct).and_then(Step::found) {
+            // coturn gives a relay up that may not send.
+            return broken(Cause::OnlyAnswers);
+        }
         if let Failure::Redirected(to) = failure {
             return Some(self.redirected(route, *to));
         }
@@ -135,6 +139,7 @@ impl Failing<'_> {
     /// The server is reached, and lends no relay.
     fn no_relay(&self, route: &Route, place: Place, failure: &Failure) -> Cause {
         let binds = route.step(StepKind::Binding).is_some_and(|step| step.found().is_some());
+        // The same port may answer Binding over UDP, and hang up over TCP.
         let is_alive = binds || self.lends_nothing(place.address);
         match failure {
             Failure::Timeout(_) if is_alive => Cause::OnlyStun,
@@ -215,11 +220,14 @@ impl Failing<'_> {
             Failure::Refusal { code, reason } => {
                 Cause::Refused { code: *code, reason: reason.clone() }
             }
-            Failure::NotStun(stranger) => match route.address {
-                Some(address) => Cause::NotTurn {
-                    address,
+            Failure::NotStun(Stranger::Http) if self.is_behind_web_proxy(route) => {
+                Cause::BehindWebProxy(route.uri.host().to_string())
+            }
+            Failure::NotStun(stranger) => match route.place() {
+                Some(place) => Cause::NotTurn {
+                    places: place.into(),
                     stranger: *stranger,
-                    sibling: self.sibling(route, address),
+                    sibling: self.sibling(route, place.address),
                 },
                 None => Cause::Misbehaves(Text::new(&failure.to_string())),
             },
@@ -254,14 +262,15 @@ impl Failing<'_> {
         places.min_by_key(|place| place.address.port() != address.port())
     }
 
-    /// Whether the host has a web server where TURN should be, and TURN nowhere.
+    /// Whether the host has a web server where TURN should be, drops the rest, and speaks TURN nowhere.
     fn is_behind_web_proxy(&self, route: &Route) -> bool {
         let same_host = || self.routes.iter().filter(|other| other.uri.host() == route.uri.host());
-        let is_web = |other: &Route| {
-            let failure = other.failed().and_then(Step::failure);
-            matches!(failure, Some(Failure::NotStun(Stranger::Http)))
+        let fails = |is_kind: fn(&Failure) -> bool| {
+            same_host().any(|other| other.failed().and_then(Step::failure).is_some_and(is_kind))
         };
-        same_host().any(is_web) && !same_host().any(Route::speaks_stun)
+        fails(|failure| matches!(failure, Failure::NotStun(Stranger::Http)))
+            && fails(|failure| matches!(failure, Failure::Timeout(_)))
+            && !same_host().any(Route::speaks_stun)
     }
 }
 
