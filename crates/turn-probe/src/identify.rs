@@ -74,13 +74,14 @@ impl Listener<'_> {
                 let tls = TlsSetup::new(&[]);
                 let header = proxy_header(self.address);
                 let proxied_stun = [header.as_bytes(), STUN];
-                let (http, secured, proxied) = tokio::join!(
+                let (http, plain, secured, proxied) = tokio::join!(
                     self.hears(&[HTTP], is_http),
+                    self.hears(&[STUN], is_stun),
                     self.speaks_tls(&tls, false),
                     self.hears(&proxied_stun, is_stun)
                 );
                 first([
-                    (proxied, Stranger::ProxyProtocol),
+                    (proxied && !plain, Stranger::ProxyProtocol),
                     (secured, Stranger::Tls),
                     (http, Stranger::Http),
                 ])

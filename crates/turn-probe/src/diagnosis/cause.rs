@@ -273,6 +273,14 @@ impl Cause {
             ) => stranger == other && sibling == place && places.absorb(others),
             (Self::Rejected(places), Self::Rejected(others))
             | (Self::HeldBack(places), Self::HeldBack(others)) => places.absorb(others),
+            // Relays differ in their ports alone.
+            (Self::RelayPortsFiltered { relay }, Self::RelayPortsFiltered { relay: other }) => {
+                relay.ip() == other.ip()
+            }
+            (
+                Self::RelayedDataLost { relay, is_reached_from_outside },
+                Self::RelayedDataLost { relay: other, is_reached_from_outside: reached },
+            ) => relay.ip() == other.ip() && is_reached_from_outside == reached,
             (cause, other) => cause == other,
         }
     }

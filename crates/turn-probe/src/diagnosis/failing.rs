@@ -144,6 +144,7 @@ impl Failing<'_> {
         match failure {
             Failure::Timeout(_) if is_alive => Cause::OnlyStun,
             Failure::NotStun(Stranger::Mute | Stranger::HangsUp) if is_alive => Cause::OnlyStun,
+            Failure::Refusal { code: 508, .. } if self.lends_elsewhere(route) => Cause::NoPorts,
             Failure::Refusal { code: 508, .. } => Cause::NoRelayAddress,
             Failure::Refusal { code: 486, reason } => Cause::Quota(self.quota_user(route, reason)),
             Failure::Timeout(_)
@@ -170,11 +171,17 @@ impl Failing<'_> {
             |other: &&Route| other.address.map(|at| at.ip()) == route.address.map(|at| at.ip());
         if reason.as_str().to_lowercase().contains("bandwidth") {
             QuotaUser::Bandwidth
-        } else if self.routes.iter().filter(is_same_server).any(|other| other.relay().is_some()) {
+        } else if self.lends_elsewhere(route) {
             QuotaUser::Ours
         } else {
             QuotaUser::Others
         }
+    }
+
+    /// Whether the same machine lends relays by another route, or by this one.
+    fn lends_elsewhere(&self, route: &Route) -> bool {
+        let ip = |route: &Route| route.address.map(|address| address.ip());
+        self.routes.iter().any(|other| ip(other) == ip(route) && other.relay().is_some())
     }
 
     /// Relays are lent, and do not work.
@@ -192,16 +199,11 @@ impl Failing<'_> {
             (Failure::Refusal { code: 403, .. }, _) => {
                 Cause::PeerDenied { ip: relay.ip(), server: address.ip() }
             }
-            // With a short time limit, the step ends before the data is given up.
-            (Failure::Lost(_) | Failure::Timeout(_), StepKind::Relay | StepKind::Direct)
-                if is_elsewhere =>
-            {
+            (failure, StepKind::Relay | StepKind::Direct) if is_elsewhere && is_lost(failure) => {
                 elsewhere
             }
-            (Failure::Lost(_) | Failure::Timeout(_), StepKind::Direct) => {
-                Cause::RelayPortsFiltered { relay }
-            }
-            (Failure::Lost(_) | Failure::Timeout(_), StepKind::Relay) => {
+            (failure, StepKind::Direct) if is_lost(failure) => Cause::RelayPortsFiltered { relay },
+            (failure, StepKind::Relay) if is_lost(failure) => {
                 let is_reached_from_outside =
                     route.step(StepKind::Direct).is_some_and(|step| step.found().is_some());
                 Cause::RelayedDataLost { relay, is_reached_from_outside }
@@ -272,6 +274,18 @@ impl Failing<'_> {
             && fails(|failure| matches!(failure, Failure::Timeout(_)))
             && !same_host().any(Route::speaks_stun)
     }
+}
+
+/// Whether data does not arrive. With a short time limit, the step ends before the data is given up.
+fn is_lost(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Lost(_)
+            | Failure::Timeout(_)
+            | Failure::NoRoute
+            | Failure::Unreachable(_)
+            | Failure::Refused
+    )
 }
 
 /// The address that a relay is to send to, to reach this machine: see `Outsider`.

@@ -29,7 +29,7 @@ pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
         &[
             "Nothing relays: 0 of 2 ways.",
             "The TURN server rejects the credentials, although they are valid for another 29 \
-             minutes, and the homeserver's clock agrees with this machine's.",
+             minutes, and the homeserver's clock agrees with this machine's: it has another secret",
             "Give `turn_shared_secret` in homeserver.yaml and `static-auth-secret` in \
              turnserver.conf the same value",
         ],
