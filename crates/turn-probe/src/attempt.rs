@@ -1,9 +1,13 @@
 //! One URI at one of its addresses, from the connection to the end of the relays.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::pin, time::Duration};
 
 use matrix_sdk_turn::{IceTransport, TurnServer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, SemaphorePermit},
+    time::{sleep, timeout},
+};
 
 use crate::{
     direct::{Outsider, reach_directly},
@@ -18,12 +22,17 @@ use crate::{
     step::{Found, Skipped, StepKind},
 };
 
+/// A server that has not answered by then is not waited for by others.
+const ANSWERS_SOON: Duration = Duration::from_secs(1);
+
 /// One URI at one of its addresses.
 pub(crate) struct Attempt<'a> {
     pub(crate) log: Log,
     pub(crate) address: SocketAddr,
     pub(crate) server: &'a TurnServer,
     pub(crate) tls: Option<&'a TlsSetup>,
+    /// So many attempts hold relays at a time.
+    pub(crate) turns: &'a Semaphore,
 }
 
 impl Attempt<'_> {
@@ -34,7 +43,8 @@ impl Attempt<'_> {
             let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
             return self.log.examined_step(StepKind::Binding, binding, |f| self.examine(f)).await;
         }
-        let lending = self.allocate(session);
+        let mut turn = self.turn().await?;
+        let lending = give_up_if_silent(&mut turn, self.allocate(session));
         // Two requests: one is given up earlier than that.
         let log = self.log.clone().with_limit(self.log.limit() * 2);
         let lent = log.examined_step(StepKind::Allocate, lending, |f| self.examine(f)).await;
@@ -44,10 +54,25 @@ impl Attempt<'_> {
             let _ = self.log.step(StepKind::Binding, self.bind_aside()).await;
         }
         let mut first = lent?;
+        if turn.is_none() {
+            turn = self.turn().await?;
+        }
         let relayed = self.relay(&mut first).await;
         self.reach(&mut first).await;
         let given_back = self.log.step(StepKind::Refresh, give_back(&mut first)).await;
+        drop(turn);
         relayed.and(given_back)
+    }
+
+    /// Waits until this attempt may ask for relays.
+    async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        match timeout(self.log.budget.left(StepKind::Allocate), self.turns.acquire()).await {
+            Ok(turn) => Ok(turn.ok()),
+            Err(_elapsed) => {
+                self.log.skip(StepKind::Allocate, Skipped::OutOfTime).await;
+                Err(Failure::Timeout(Duration::ZERO))
+            }
+        }
     }
 
     /// Asks over a connection of its own, which hears answers from other addresses as well. A server that
@@ -87,7 +112,8 @@ impl Attempt<'_> {
         };
         let relayed = relayed.await;
         // That of the first relay is the one that is reported.
-        let _ = timeout(log.limit(), give_back(&mut second)).await;
+        let limit = log.limit().min(log.budget.left(StepKind::Refresh));
+        let _ = timeout(limit, give_back(&mut second)).await;
         relayed
     }
 
@@ -197,4 +223,17 @@ impl Attempt<'_> {
     fn patience(&self) -> Duration {
         self.log.limit() * 9 / 10
     }
+}
+
+/// Works, and gives up its turn to others if the work takes long.
+async fn give_up_if_silent<T>(
+    turn: &mut Option<SemaphorePermit<'_>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        () = sleep(ANSWERS_SOON) => *turn = None,
+    }
+    work.await
 }

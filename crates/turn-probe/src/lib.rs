@@ -54,6 +54,7 @@
 mod address;
 mod allocate;
 mod attempt;
+mod budget;
 mod diagnosis;
 mod direct;
 mod failure;
@@ -62,6 +63,7 @@ mod log;
 mod net;
 mod options;
 mod probe;
+mod race;
 mod reach;
 mod relaying;
 mod requests;

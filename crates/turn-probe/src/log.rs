@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    budget::Budget,
     failure::{Failure, Stranger},
     session::ServerName,
     step::{Found, Outcome, Skipped, Step, StepKind},
@@ -24,6 +25,7 @@ pub(crate) struct Log {
     steps: mpsc::Sender<Step>,
     started: Instant,
     limit: Duration,
+    pub(crate) budget: Budget,
 }
 
 impl Log {
@@ -32,14 +34,16 @@ impl Log {
         steps: mpsc::Sender<Step>,
         started: Instant,
         limit: Duration,
+        budget: Budget,
     ) -> Self {
-        Self { uri, address: None, server_name: ServerName::default(), steps, started, limit }
+        let server_name = ServerName::default();
+        Self { uri, address: None, server_name, steps, started, limit, budget }
     }
 
     /// Notes nothing.
     pub(crate) fn silent(uri: IceUri, limit: Duration) -> Self {
         let (closed, _) = mpsc::channel(1);
-        Self::new(uri, closed, Instant::now(), limit)
+        Self::new(uri, closed, Instant::now(), limit, Budget::new(Duration::MAX))
     }
 
     /// The same, of one address.
@@ -74,12 +78,18 @@ impl Log {
         examine: impl FnOnce(Failure) -> E,
     ) -> Result<T, Failure> {
         let began = Instant::now();
+        let left = self.budget.left(kind);
+        let limit = self.limit.min(left);
         // A library that panics on what a server sent must not take the app down.
         let contained = AssertUnwindSafe(work).catch_unwind();
-        let outcome = match timeout(self.limit, contained).await {
+        let outcome = match timeout(limit, contained).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_panic)) => Err(Failure::NotStun(Stranger::Unknown)),
-            Err(_elapsed) => Err(Failure::Timeout(self.limit)),
+            Err(_elapsed) if limit < self.limit => {
+                self.skip(kind, Skipped::OutOfTime).await;
+                return Err(Failure::Timeout(limit));
+            }
+            Err(_elapsed) => Err(Failure::Timeout(limit)),
         };
         let took = began.elapsed();
         match outcome {
@@ -88,7 +98,8 @@ impl Log {
                 Ok(made)
             }
             Err(failure) => {
-                let failure = examine(failure).await;
+                let examined = timeout(self.budget.left(kind), examine(failure.clone())).await;
+                let failure = examined.unwrap_or(failure);
                 self.note(kind, failure.clone(), began, took).await;
                 Err(failure)
             }

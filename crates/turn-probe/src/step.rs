@@ -243,6 +243,10 @@ pub enum Skipped {
     /// The relay's address is closer to us than the TURN server's: on this machine or in its network,
     /// where no server may send us.
     TooClose,
+    /// There are more URIs or addresses than are tried.
+    TooMany,
+    /// The time for the whole probe was over.
+    OutOfTime,
 }
 
 impl fmt::Display for Skipped {
@@ -255,6 +259,8 @@ impl fmt::Display for Skipped {
             Self::NoPeerAddress => {
                 "not tried: the TURN server does not say which address it sees us at"
             }
+            Self::TooMany => "not tried: there are too many",
+            Self::OutOfTime => "not tried: the time for all of it was over",
             Self::TooClose => {
                 "not tried: the relay's address is in a network that the TURN server is not in"
             }

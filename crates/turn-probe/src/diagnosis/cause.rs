@@ -43,6 +43,10 @@ pub enum Cause {
     ShortTtl(Duration),
     /// A URI is for DTLS, and was not tried.
     DtlsNotTried,
+    /// So many URIs or addresses were not tried, since there are too many.
+    TooMany(usize),
+    /// The time was over before it was tried to the end.
+    OutOfTime,
 
     /// A name has no address.
     UnknownName {

@@ -138,6 +138,20 @@ impl Cause {
                 format!("Write ?transport=tcp in {uris} for TURN over TLS."),
             ),
 
+            Self::TooMany(count) => say(
+                "too_many",
+                format!(
+                    "{count} more URIs or addresses were not tried: clients try a handful, and this \
+                     probe 32 URIs with 8 addresses each."
+                ),
+                format!("Write fewer URIs in {uris}: UDP, TCP and TLS of one server are three."),
+            ),
+            Self::OutOfTime => say(
+                "out_of_time",
+                "The time for the whole probe was over before this was tried to its end.",
+                "Change what the other findings say, or try it by itself.",
+            ),
+
             Self::UnknownName { host, fault } => name(host, fault, setup),
             Self::SlowName(host) => say(
                 "unknown_name",

@@ -23,7 +23,7 @@ pub use self::{
 };
 use self::{
     failing::Failing,
-    observations::{about_credentials, about_routes, about_uris},
+    observations::{about_credentials, about_routes, about_uris, too_many},
     route::routes,
     setup::{Setup, TurnSoftware},
 };
@@ -69,6 +69,7 @@ pub fn diagnose(server: &TurnServer, circumstances: &Circumstances, steps: &[Ste
     let causes: Vec<_> = found.iter().map(|(cause, ..)| cause.clone()).collect();
     found.extend(about_credentials(server, circumstances, &causes));
     found.extend(about_uris(server));
+    found.extend(too_many(steps));
     let setup = Setup { homeserver: circumstances.homeserver, turn: TurnSoftware::of(steps) };
     Diagnosis::new(routes, found, &setup)
 }

@@ -68,6 +68,9 @@ fn about_step(route: &Route, step: &Step) -> Option<(Cause, Severity)> {
         (Outcome::Skipped(Skipped::Dtls), StepKind::Connect) => {
             Some((Cause::DtlsNotTried, Severity::Note))
         }
+        (Outcome::Skipped(Skipped::OutOfTime), kind) => {
+            (kind <= StepKind::Relay).then_some((Cause::OutOfTime, Severity::Warning))
+        }
         _ => None,
     }
 }
@@ -124,6 +127,13 @@ pub(super) fn about_uris(server: &TurnServer) -> Vec<Observation> {
         found.push((Cause::NoHttpsPort, Severity::Note, None));
     }
     found
+}
+
+/// What was left out because there was too much of it.
+pub(super) fn too_many(steps: &[Step]) -> Option<Observation> {
+    let is_left_out = |step: &&Step| step.outcome == Outcome::Skipped(Skipped::TooMany);
+    let count = steps.iter().filter(is_left_out).count();
+    (count > 0).then_some((Cause::TooMany(count), Severity::Warning, None))
 }
 
 fn is_tcp(uri: &IceUri) -> bool {

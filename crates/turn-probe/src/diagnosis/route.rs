@@ -104,7 +104,11 @@ impl Route {
     }
 
     fn first_status(&self) -> RouteStatus {
-        let is_untested = |step: &Step| step.outcome == Outcome::Skipped(Skipped::Dtls);
+        let is_untested = |step: &Step| match step.outcome {
+            Outcome::Skipped(Skipped::Dtls) => true,
+            Outcome::Skipped(Skipped::OutOfTime) => step.kind <= StepKind::Relay,
+            _ => false,
+        };
         match self.steps.iter().any(is_untested) {
             true => RouteStatus::Untested,
             false => RouteStatus::Works,
@@ -123,7 +127,8 @@ pub(super) fn routes(server: &TurnServer, steps: &[Step]) -> Vec<Route> {
         }
     }
     for uri in uris {
-        let of_uri = || steps.iter().filter(|step| step.uri == uri);
+        let is_tried = |step: &&Step| step.outcome != Outcome::Skipped(Skipped::TooMany);
+        let of_uri = || steps.iter().filter(|step| step.uri == uri).filter(is_tried);
         let mut addresses: Vec<Option<SocketAddr>> = Vec::new();
         for step in
             of_uri().filter(|step| step.kind != StepKind::Resolve || step.failure().is_some())

@@ -10,10 +10,7 @@ use tokio::net::lookup_host;
 
 use crate::failure::{Failure, NameFault, Text};
 
-/// How many addresses of one name are tried. Real names have two, one of each family, or a handful.
-const MAX_ADDRESSES: usize = 8;
-
-/// The addresses of a URI, each once, in the resolver's order: the first few.
+/// The addresses of a URI, each once, in the resolver's order.
 pub(crate) async fn resolve(uri: &IceUri) -> Result<Vec<SocketAddr>, Failure> {
     let port = uri.port();
     let name = match uri.host() {
@@ -28,7 +25,6 @@ pub(crate) async fn resolve(uri: &IceUri) -> Result<Vec<SocketAddr>, Failure> {
             addresses.push(address);
         }
     }
-    addresses.truncate(MAX_ADDRESSES);
     match addresses.is_empty() {
         true => Err(Failure::NoAddress(NameFault::NoRecord)),
         false => Ok(addresses),
