@@ -167,8 +167,6 @@ impl Failing<'_> {
     }
 
     fn quota_user(&self, route: &Route, reason: &Text) -> QuotaUser {
-        let is_same_server =
-            |other: &&Route| other.address.map(|at| at.ip()) == route.address.map(|at| at.ip());
         if reason.as_str().to_lowercase().contains("bandwidth") {
             QuotaUser::Bandwidth
         } else if self.lends_elsewhere(route) {
