@@ -116,7 +116,7 @@ pub(crate) enum Command {
     /// Check configurations.
     Check(Check),
     /// Try TURN servers.
-    Examine(Parsed),
+    Examine(Box<Parsed>),
 }
 
 /// The command line, and what it means.
@@ -150,7 +150,7 @@ impl Args {
             .source
             .source()
             .map_err(|why| Self::command().error(ErrorKind::ValueValidation, why))?;
-        Ok(Command::Examine(Parsed { source, flags }))
+        Ok(Command::Examine(Box::new(Parsed { source, flags })))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -240,7 +240,7 @@ mod tests {
 
     fn parse(flags: &str) -> Result<Parsed, String> {
         match command(flags)? {
-            Command::Examine(parsed) => Ok(parsed),
+            Command::Examine(parsed) => Ok(*parsed),
             Command::Check(check) => Err(format!("{check:?}")),
         }
     }
