@@ -42,9 +42,10 @@ impl Failing<'_> {
             return Some(self.redirected(route, *to));
         }
         match self.cause(route, step, failure) {
-            cause @ (Cause::NoRoute { ipv6: true } | Cause::HeldBack(_)) => {
+            cause @ Cause::NoRoute { ipv6: true } => {
                 Some((RouteStatus::Untested, cause, Severity::Note))
             }
+            cause @ Cause::HeldBack(_) => Some((RouteStatus::Untested, cause, Severity::Warning)),
             // Peers in a private network need no relay to reach each other.
             cause @ Cause::OwnAddressDenied(ip) if is_private(ip) => {
                 Some((RouteStatus::Works, cause, Severity::Note))
