@@ -426,7 +426,7 @@ impl Cause {
                     "Relaying needs nothing else; in coturn, `no-stun` and `secure-stun` have this effect.",
                 ),
             ),
-            Self::FellSilent => say(
+            Self::FellSilent { is_busy: false } => say(
                 "fell_silent",
                 "The TURN server asks for credentials, and answers nothing any more once it has them: it holds \
                  back its own answers.",
@@ -436,6 +436,20 @@ impl Cause {
                     "Raise `max_bps` in eturnal.yml, or take it out.",
                     "Raise the TURN server's limit of bandwidth (in coturn `max-bps` and `bps-capacity`, \
                      in bytes per second), or look at its log.",
+                ),
+            ),
+            Self::FellSilent { is_busy: true } => say(
+                "fell_silent",
+                "The TURN server asks for credentials, and then answers nothing at all for a while: it \
+                 looks for a relay in vain, at an address that its machine does not have, or is \
+                 overloaded.",
+                turn.says(
+                    "Take `relay-ip` out of turnserver.conf, or set it to an address that `ip addr` shows; \
+                     a public address behind NAT belongs into `external-ip=PUBLIC/PRIVATE`. If it is \
+                     right, look at coturn's log with `verbose`, and at `max-bps`.",
+                    "Look at eturnal's log, and at the load of its machine.",
+                    "Let the TURN server relay at an address of its own machine (in coturn `relay-ip`), \
+                     and look at its log and at the load of its machine.",
                 ),
             ),
             Self::PeerDenied { ip, server } => say(
