@@ -26,6 +26,11 @@ pub(crate) fn verdict(diagnosis: &Diagnosis) -> String {
         Verdict::SomeRelay => {
             format!("Something relays, and something does not: {relays} of {all} {ways} relay.")
         }
+        Verdict::NoneRelays
+            if all == 0 && diagnosis.routes.iter().any(|route| route.uri.is_turn()) =>
+        {
+            "Nothing relays: no way could be tried from here.".to_owned()
+        }
         Verdict::NoneRelays if all == 0 => {
             "Nothing relays: there is no TURN server to try.".to_owned()
         }

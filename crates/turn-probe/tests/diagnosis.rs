@@ -374,6 +374,20 @@ fn a_server_that_answers_binding_alone_is_no_turn_server() {
 }
 
 #[test]
+fn a_server_that_holds_answers_back_is_told_from_a_busy_one() {
+    let silent = |binding: Outcome| {
+        let steps = vec![
+            step(TCP, V4, StepKind::Allocate, Failure::FellSilent(HOUR)),
+            step(TCP, V4, StepKind::Binding, binding),
+        ];
+        diagnosis(&[TCP], steps).findings[0].cause.clone()
+    };
+    let mapped = Found::Mapped(address("198.51.100.7:40000"));
+    assert_eq!(silent(mapped.into()), Cause::FellSilent { is_busy: false });
+    assert_eq!(silent(Failure::Timeout(HOUR).into()), Cause::FellSilent { is_busy: true });
+}
+
+#[test]
 fn tcp_that_is_accepted_without_turn_says_nothing_about_udp() {
     let steps = vec![
         step(UDP, V4, StepKind::Allocate, Failure::Timeout(HOUR)),

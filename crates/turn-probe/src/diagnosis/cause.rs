@@ -177,7 +177,10 @@ pub enum Cause {
     /// The TURN server relays, and does not answer Binding requests.
     NoBinding,
     /// The TURN server answers the first request, and falls silent once it would relay.
-    FellSilent,
+    FellSilent {
+        /// Whether it answers nothing else either.
+        is_busy: bool,
+    },
     /// The TURN server does not relay to itself.
     PeerDenied {
         /// The address that it denies.

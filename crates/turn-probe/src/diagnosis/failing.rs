@@ -42,9 +42,10 @@ impl Failing<'_> {
             return Some(self.redirected(route, *to));
         }
         match self.cause(route, step, failure) {
-            cause @ (Cause::NoRoute { ipv6: true } | Cause::HeldBack(_)) => {
+            cause @ Cause::NoRoute { ipv6: true } => {
                 Some((RouteStatus::Untested, cause, Severity::Note))
             }
+            cause @ Cause::HeldBack(_) => Some((RouteStatus::Untested, cause, Severity::Warning)),
             // Peers in a private network need no relay to reach each other.
             cause @ Cause::OwnAddressDenied(ip) if is_private(ip) => {
                 Some((RouteStatus::Works, cause, Severity::Note))
@@ -206,7 +207,7 @@ impl Failing<'_> {
                     route.step(StepKind::Direct).is_some_and(|step| step.found().is_some());
                 Cause::RelayedDataLost { relay, is_reached_from_outside }
             }
-            (Failure::Timeout(_), _) => Cause::FellSilent,
+            (Failure::Timeout(_), _) => fell_silent(route),
             _ => self.other(route, failure),
         }
     }
@@ -232,7 +233,7 @@ impl Failing<'_> {
                 None => Cause::Misbehaves(Text::new(&failure.to_string())),
             },
             Failure::ClientCertificate => Cause::ClientCertificate,
-            Failure::FellSilent(_) => Cause::FellSilent,
+            Failure::FellSilent(_) => fell_silent(route),
             Failure::NoChallenge(lacking) => Cause::NoChallenge(lacking),
             Failure::UnsupportedAlgorithm => Cause::UnsupportedAlgorithm,
             Failure::WrongTransaction => Cause::WrongTransaction,
@@ -272,6 +273,11 @@ impl Failing<'_> {
             && fails(|failure| matches!(failure, Failure::Timeout(_)))
             && !same_host().any(Route::speaks_stun)
     }
+}
+
+/// coturn answers nothing while it tries the ports of an address that its machine does not have.
+fn fell_silent(route: &Route) -> Cause {
+    Cause::FellSilent { is_busy: route.failure_of(StepKind::Binding).is_some() }
 }
 
 /// Whether data does not arrive. With a short time limit, the step ends before the data is given up.

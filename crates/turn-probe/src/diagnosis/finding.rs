@@ -38,3 +38,6 @@ impl Severity {
         }
     }
 }
+
+/// A cause, how bad it is, and the route it is about: a finding before it is merged with others.
+pub(super) type Observation = (Cause, Severity, Option<usize>);

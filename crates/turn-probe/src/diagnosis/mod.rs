@@ -5,7 +5,9 @@ mod circumstances;
 mod explanation;
 mod failing;
 mod finding;
+mod meanings;
 mod observations;
+mod particulars;
 mod rejection;
 mod route;
 mod setup;
@@ -23,6 +25,7 @@ pub use self::{
 };
 use self::{
     failing::Failing,
+    finding::Observation,
     observations::{about_credentials, about_routes, about_uris, too_many},
     route::routes,
     setup::{Setup, TurnSoftware},
@@ -89,9 +92,6 @@ pub fn diagnose_unavailable(why: &Unavailable, homeserver: Homeserver) -> Option
     let setup = Setup { homeserver, ..Setup::default() };
     Some(Diagnosis::new(vec![], vec![(cause, Severity::Problem, None)], &setup))
 }
-
-/// A cause, how bad it is, and the route it is about.
-type Observation = (Cause, Severity, Option<usize>);
 
 impl Diagnosis {
     fn new(mut routes: Vec<Route>, found: Vec<Observation>, setup: &Setup) -> Self {

@@ -5,11 +5,10 @@ use std::{collections::BTreeSet, net::IpAddr, time::SystemTime};
 use matrix_sdk_turn::{IceTransport, IceUri, TurnServer, url::Host};
 
 use super::{
-    Observation,
     cause::Cause,
     circumstances::Circumstances,
     failing::doubtful_addresses,
-    finding::Severity,
+    finding::{Observation, Severity},
     rejection::clock_difference,
     route::{Route, RouteStatus},
 };

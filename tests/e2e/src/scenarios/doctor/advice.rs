@@ -141,7 +141,7 @@ async fn follow(
     base: impl Fn(u16) -> Vec<String>,
     lines: &[&str],
 ) -> anyhow::Result<()> {
-    let name = format!("{name}, mended");
+    let name = format!("{name} mended");
     let visit = set_up(&name, base, lines)?.visit(stage, TTL).await?;
     visit.ensure(0, &["Everything relays: 2 of 2 ways."])
 }
@@ -192,7 +192,7 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
         ensure!(visit.status != 0, "{name}: nothing is wrong: {}", visit.text);
         visit.ensure(visit.status, &[advice])?;
 
-        let name = format!("{name}, mended");
+        let name = format!("{name} mended");
         let mut right = case(&name, network);
         right.settings.extend(mended.into_iter().map(str::to_owned));
         right.visit(stage, TTL).await?.ensure(0, &["Everything relays: 2 of 2 ways."])?;
@@ -208,7 +208,7 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
         visit.ensure(visit.status, &[advice])?;
 
         filter(network, "").await?;
-        let name = format!("{name}, opened");
+        let name = format!("{name} opened");
         let visit = case(&name, network).visit(stage, TTL).await?;
         visit.ensure(0, &["Everything relays: 2 of 2 ways."])?;
     }

@@ -45,7 +45,7 @@ pub(crate) async fn the_doctor_names_what_is_wrong_with_a_certificate(
         2,
         &[
             "The TURN server's certificate expired",
-            "Renew the certificate, and have coturn read it again",
+            "Renew the certificate, and have the TURN server read it again",
         ],
     )?;
 
@@ -54,7 +54,7 @@ pub(crate) async fn the_doctor_names_what_is_wrong_with_a_certificate(
         2,
         &[
             "certificate is for turn.example.org, not for localhost",
-            "get a certificate for localhost and name it by `cert` in turnserver.conf",
+            "get a certificate for localhost and name it by",
         ],
     )?;
     incomplete_chain(stage, &authority).await

@@ -152,7 +152,8 @@ fn sentences() -> Vec<(Cause, &'static str, &'static str)> {
         (Cause::UnsupportedAlgorithm, "MD5", "MD5"),
         (Cause::OnlyStun, "lends no relays", "`stun-only`"),
         (Cause::NoBinding, "answers no Binding requests", "`secure-stun`"),
-        (Cause::FellSilent, "answers nothing any more", "`max-bps`"),
+        (Cause::FellSilent { is_busy: false }, "answers nothing any more", "`max-bps`"),
+        (Cause::FellSilent { is_busy: true }, "looks for a relay in vain", "`relay-ip`"),
         (
             Cause::PeerDenied { ip, server: ip },
             "its own address 192.0.2.1 (403)",

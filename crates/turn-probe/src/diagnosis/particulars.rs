@@ -4,13 +4,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    super::{
-        cause::{Place, Places, QuotaUser, transport_name},
-        circumstances::Origin,
-        setup::{Setup, TurnSoftware},
-        words::in_words,
-    },
-    Explanation, say,
+    cause::{Place, Places, QuotaUser, transport_name},
+    circumstances::Origin,
+    explanation::{Explanation, say},
+    setup::{Setup, TurnSoftware},
+    words::in_words,
 };
 use crate::failure::{CertificateFault, NameFault, Stranger};
 
@@ -23,7 +21,8 @@ pub(super) fn name(host: &str, fault: &NameFault, setup: &Setup) -> Explanation 
     let is_short = !host.trim_end_matches('.').contains('.');
     let (meaning, advice) = match fault {
         _ if is_short => (
-            format!("The name {host} cannot be looked up: it has no domain, as the names of containers and of a home network."),
+            format!("The name {host} cannot be looked up: it has no domain, as the names of containers \
+                     and of a home network."),
             format!("Write a name in {uris} that is known to the whole internet."),
         ),
         NameFault::Unknown => (
@@ -64,9 +63,14 @@ pub(super) fn port_closed(places: &Places, sibling: Option<Place>, setup: &Setup
         true => format!(
             "{runs}: {}, or {ports} is not forwarded by a router in front.",
             turn.says(
-                "its TLS listener did not start, because coturn cannot read `cert` or `pkey` (its log says so; its user needs the right to), because the key is of another certificate, or because `no-tls` is set",
-                "it has no `listen` entry with `transport: tls` and `tls: true`, or cannot read `tls_crt_file` or `tls_key_file`",
-                "its TLS listener did not start, because it cannot read the certificate or the key (in coturn `cert` and `pkey`; its log says so), because the key is of another certificate, or because TLS is off (`no-tls`)"
+                "its TLS listener did not start, because coturn cannot read `cert` or `pkey` (its log \
+                 says so; its user needs the right to), because the key is of another certificate, or \
+                 because `no-tls` is set",
+                "it has no `listen` entry with `transport: tls` and `tls: true`, or cannot read \
+                 `tls_crt_file` or `tls_key_file`",
+                "its TLS listener did not start, because it cannot read the certificate or the key (in \
+                 coturn `cert` and `pkey`; its log says so), because the key is of another certificate, \
+                 or because TLS is off (`no-tls`)"
             )
         ),
         false => {
@@ -105,17 +109,21 @@ pub(super) fn not_turn(
         Stranger::PlainStun => (
             format!("At {places} TURN is spoken without TLS, and the URI is for TLS (turns:)."),
             format!(
-                "{}, or write turn: instead of turns: in {uris}; if a proxy is to end TLS, the port is the proxy's.",
+                "{}, or write turn: instead of turns: in {uris}; if a proxy is to end TLS, the port is \
+                 the proxy's.",
                 turn.says(
-                    "Set `cert` and `pkey` in turnserver.conf, take out `no-tls`, and check in coturn's log that it can read them",
+                    "Set `cert` and `pkey` in turnserver.conf, take out `no-tls`, and check in coturn's \
+                     log that it can read them",
                     "Set `tls: true` for the `listen` entry in eturnal.yml",
-                    "Give the TURN server a certificate that it can read (in coturn `cert` and `pkey`, without `no-tls`)",
+                    "Give the TURN server a certificate that it can read (in coturn `cert` and `pkey`, \
+                     without `no-tls`)",
                 )
             ),
         ),
         Stranger::ProxyProtocol => (
             format!(
-                "What listens at {places} waits for a header of the PROXY protocol, which clients do not send."
+                "What listens at {places} waits for a header of the PROXY protocol, which clients do not \
+                 send."
             ),
             format!(
                 "Write the port of the proxy in front of it in {uris}, or switch the PROXY protocol off{}.",
@@ -123,7 +131,8 @@ pub(super) fn not_turn(
             ),
         ),
         Stranger::HangsUp => (
-            format!("What listens at {places} accepts connections, and closes them without an answer: it speaks no TURN."),
+            format!("What listens at {places} accepts connections, and closes them without an answer: it \
+                     speaks no TURN."),
             format!(
                 "If it is a proxy, check that the TURN server behind it runs and that the proxy passes on TCP as \
                  it is; if not, {}",
@@ -175,7 +184,8 @@ pub(super) fn quota(user: QuotaUser, turn: &TurnSoftware) -> Explanation {
     let limits = turn.says(
         "Raise `user-quota` in turnserver.conf to 12 or more, and `total-quota` to a multiple of that",
         "Raise `max_allocations` in eturnal.yml to 12 or more",
-        "Raise the TURN server's quota for one user to 12 or more (in coturn `user-quota`, and `total-quota` to a multiple of that)",
+        "Raise the TURN server's quota for one user to 12 or more (in coturn `user-quota`, and \
+         `total-quota` to a multiple of that)",
     );
     match user {
         QuotaUser::Ours => say(
@@ -195,7 +205,8 @@ pub(super) fn quota(user: QuotaUser, turn: &TurnSoftware) -> Explanation {
             "bandwidth_quota",
             "The TURN server has no bandwidth left for another relay (486).",
             turn.says(
-                "Raise `bps-capacity` in turnserver.conf, or lower `max-bps`, which each relay reserves of it.",
+                "Raise `bps-capacity` in turnserver.conf, or lower `max-bps`, which each relay reserves \
+                 of it.",
                 "Raise `max_bps` in eturnal.yml.",
                 "Raise the TURN server's limit of bandwidth (in coturn `bps-capacity`).",
             ),
@@ -250,7 +261,8 @@ pub(super) fn certificate(host: &str, fault: &CertificateFault, setup: &Setup) -
                 }
             },
             format!(
-                "Write the certificate's name in {uris}, or get a certificate for {host} and name it by {cert}."
+                "Write the certificate's name in {uris}, or get a certificate for {host} and name it by \
+                 {cert}."
             ),
         ),
         CertificateFault::SelfSigned => say(
@@ -273,7 +285,8 @@ pub(super) fn certificate(host: &str, fault: &CertificateFault, setup: &Setup) -
                  cannot follow the chain to an authority that they trust."
             ),
             format!(
-                "Set {cert} to the file with the whole chain: with Let's Encrypt, fullchain.pem instead of cert.pem."
+                "Set {cert} to the file with the whole chain: with Let's Encrypt, fullchain.pem instead \
+                 of cert.pem."
             ),
         ),
         CertificateFault::Revoked => say(
