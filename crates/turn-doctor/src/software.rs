@@ -32,27 +32,13 @@ pub(crate) async fn of(homeserver: &Url) -> Homeserver {
 }
 
 async fn name(homeserver: &Url) -> Option<String> {
-<<<<<<< HEAD
     let url = endpoint(homeserver, "_matrix/federation/v1/version");
     let response = reqwest::Client::new().get(url).timeout(TIMEOUT).send().await.ok()?;
-    serde_json::from_slice::<Version>(&body(response).await.ok()?)
-        .ok()
-        .map(|version| version.server.name)
-=======
-    let url = homeserver.join("/_matrix/federation/v1/version").ok()?;
-    let mut response = reqwest::Client::new().get(url).timeout(TIMEOUT).send().await.ok()?;
     let header = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
     let product = header.and_then(|server| server.split('/').next()).map(str::to_owned);
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_BYTES {
-            return product;
-        }
+    let version = body(response).await.ok();
+    match version.and_then(|body| serde_json::from_slice::<Version>(&body).ok()) {
+        Some(version) => Some(version.server.name),
+        None => product,
     }
-    match serde_json::from_slice::<Version>(&body) {
-        Ok(version) => Some(version.server.name),
-        Err(_) => product,
-    }
->>>>>>> doctor
 }
