@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use matrix_sdk_turn::{TurnServer, TurnService};
 use textwrap::Options;
 use tokio::sync::Notify;
+use turn_probe::Text;
 
 use crate::{countdown, words::as_printed};
 
@@ -152,7 +153,7 @@ impl Report {
             .initial_indent(INDENT)
             .subsequent_indent(INDENT)
             .break_words(false);
-        let text = textwrap::fill(&what.to_string(), options);
+        let text = filled(what, options);
         let elapsed = self.started.elapsed().as_secs_f64();
         let (dimmed, colour) = (Style::new().dimmed(), outcome.style());
         self.print(&format!(
@@ -175,9 +176,26 @@ impl Report {
     }
 }
 
+/// Wrapped. What a server says may be in it, and moves no cursor.
+fn filled(what: &dyn fmt::Display, options: Options<'_>) -> String {
+    textwrap::fill(Text::uncut(&what.to_string()).as_str(), options)
+}
+
 /// What went wrong, on stderr.
 pub(crate) fn error(what: impl fmt::Display) {
-    let text = as_printed(&textwrap::fill(&what.to_string(), WIDTH));
+    let text = as_printed(&filled(&what, Options::new(WIDTH)));
     // If stderr is closed, there is nobody to tell.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_moves_no_cursor() {
+        let said = "M_\u{1b}]0;pwned\u{7} \u{1b}[2J \u{202e}drawkcab \u{2066}";
+        let shown = filled(&said, Options::new(WIDTH));
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}']), "{shown:?}");
+    }
 }

@@ -6,6 +6,8 @@ use clap::{ArgGroup, Args as ClapArgs, CommandFactory, Parser, error::ErrorKind}
 use matrix_sdk_turn::IceUri;
 use url::Url;
 
+use crate::{check::Check, uri};
+
 /// Why do calls not connect? Tries a homeserver's TURN servers for real, and names what to change.
 ///
 /// It logs in, fetches the TURN credentials as a client does, tries every URI with every address, and
@@ -28,6 +30,11 @@ pub(crate) struct Args {
     /// Write a page to send to somebody, without any secret in it
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
+
+    /// Instead of trying the TURN servers, say whether the credentials were made with a shared secret,
+    /// which is asked for
+    #[arg(long, conflicts_with_all = ["watch", "report"])]
+    pub(crate) secret: bool,
 
     /// Print the username and the password of the TURN server as well
     #[arg(long)]
@@ -73,6 +80,16 @@ struct SourceArgs {
     /// Try a homeserver and a TURN server of this program's own
     #[arg(long, group = "whose")]
     embedded: bool,
+
+    /// Check coturn's configuration, and Synapse's beside it, without any network
+    #[arg(
+        long,
+        group = "whose",
+        num_args = 1..=2,
+        value_names = ["turnserver.conf", "homeserver.yaml"],
+        conflicts_with_all = ["watch", "report", "secret", "show_secrets", "ca_file"]
+    )]
+    check: Vec<PathBuf>,
 }
 
 /// Whose TURN servers are tried.
@@ -93,6 +110,15 @@ pub(crate) enum Source {
     Embedded,
 }
 
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Check configurations.
+    Check(Check),
+    /// Try TURN servers.
+    Examine(Box<Parsed>),
+}
+
 /// The command line, and what it means.
 #[derive(Debug)]
 pub(crate) struct Parsed {
@@ -111,13 +137,20 @@ impl std::ops::Deref for Parsed {
 impl Args {
     pub(crate) fn parse_from_flags(
         flags: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-    ) -> Result<Parsed, clap::Error> {
+    ) -> Result<Command, clap::Error> {
         let flags = Self::try_parse_from(flags)?;
+        if let [turnserver_conf, rest @ ..] = &flags.source.check[..] {
+            return Ok(Command::Check(Check {
+                turnserver_conf: turnserver_conf.clone(),
+                homeserver_yaml: rest.first().cloned(),
+                json: flags.json,
+            }));
+        }
         let source = flags
             .source
             .source()
             .map_err(|why| Self::command().error(ErrorKind::ValueValidation, why))?;
-        Ok(Parsed { source, flags })
+        Ok(Command::Examine(Box::new(Parsed { source, flags })))
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -140,9 +173,7 @@ impl SourceArgs {
         if self.embedded {
             return Ok(Source::Embedded);
         }
-        for uri in &self.uri {
-            ensure_usable(uri, self.username.as_deref())?;
-        }
+        ensure_usable(&self.uri, self.username.as_deref())?;
         Ok(Source::Given {
             uris: self.uri.clone(),
             username: self.username.clone().unwrap_or_default(),
@@ -150,12 +181,16 @@ impl SourceArgs {
     }
 }
 
-/// The URI is not repeated: somebody may have put a password into it.
-fn ensure_usable(uri: &str, username: Option<&str>) -> Result<(), String> {
-    let uri: IceUri = uri.parse().map_err(|why| {
-        format!("--uri takes a URI like turn:turn.example.org?transport=udp, and one is not: {why}")
-    })?;
-    match uri.is_turn() && username.is_none_or(str::is_empty) {
+fn ensure_usable(uris: &[String], username: Option<&str>) -> Result<(), String> {
+    let mistakes = uri::mistakes(uris.iter().map(String::as_str));
+    if !mistakes.is_empty() {
+        let mistakes = mistakes.join("; ");
+        return Err(format!(
+            "--uri takes a URI like turn:turn.example.org?transport=udp, and {mistakes}"
+        ));
+    }
+    let is_turn = |uri: &String| uri.parse().is_ok_and(|uri: IceUri| uri.is_turn());
+    match uris.iter().any(is_turn) && username.is_none_or(str::is_empty) {
         true => {
             Err("--uri takes a turn: URI with --username: the name to authenticate with".to_owned())
         }
@@ -176,13 +211,14 @@ fn ensure_no_user(homeserver: &str) -> Result<(), &'static str> {
 const AFTER_HELP: &str = "\
 Passwords are asked for, or read from TURN_DOCTOR_PASSWORD: the account's with
 --user, the TURN server's with --username. Without --user, --homeserver takes an
-access token from TURN_DOCTOR_ACCESS_TOKEN. NO_COLOR switches colours off, and
+access token from TURN_DOCTOR_ACCESS_TOKEN. --secret asks for the shared secret,
+or reads it from TURN_DOCTOR_SECRET. NO_COLOR switches colours off, and
 RUST_LOG=debug writes a log to stderr.
 
 Exit status:
-  0  everything relays
-  1  something relays, and something does not
-  2  nothing relays
+  0  everything relays; with --check, nothing is wrong
+  1  something relays, and something does not; with --check, only warnings
+  2  nothing relays; with --check, problems; with --secret, another secret
   3  it could not be asked: no homeserver, no login, wrong flags";
 
 /// The first paragraph of an error of clap's, as one line.
@@ -197,9 +233,29 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
 
-    fn parse(flags: &str) -> Result<Parsed, String> {
+    fn command(flags: &str) -> Result<Command, String> {
         let flags = ["turn-doctor"].into_iter().chain(flags.split_whitespace());
         Args::parse_from_flags(flags).map_err(|error| one_line(&error))
+    }
+
+    fn parse(flags: &str) -> Result<Parsed, String> {
+        match command(flags)? {
+            Command::Examine(parsed) => Ok(*parsed),
+            Command::Check(check) => Err(format!("{check:?}")),
+        }
+    }
+
+    #[test]
+    fn check_takes_one_file_or_two() {
+        let Ok(Command::Check(check)) = command("--check turnserver.conf homeserver.yaml") else {
+            panic!("it is no check")
+        };
+        assert_eq!(check.turnserver_conf, PathBuf::from("turnserver.conf"));
+        assert_eq!(check.homeserver_yaml, Some("homeserver.yaml".into()));
+        assert!(matches!(command("--check a"), Ok(Command::Check(_))));
+        for flags in ["--check", "--check a b c", "--check a --embedded", "--check a --watch"] {
+            assert!(command(flags).is_err(), "{flags}");
+        }
     }
 
     #[test]
@@ -211,16 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_that_cannot_be_tried_is_refused_and_not_repeated() {
+    fn each_uri_that_cannot_be_tried_is_refused_and_no_password_repeated() {
         for flags in [
             "--uri http://example.org --username alice",
             "--uri turn:alice:s3cret@example.org --username alice",
             "--uri turn:a --uri turn: --username alice",
         ] {
             let error = parse(flags).unwrap_err();
-            assert!(error.contains("and one is not: it"), "{error}");
+            assert!(error.contains("cannot be used: "), "{error}");
             assert!(!error.contains("s3cret"), "{error}");
         }
+        let error = parse("--uri turn://a --uri turn:b/ --username alice").unwrap_err();
+        assert!(error.contains("turn://a") && error.contains("turn:b/"), "{error}");
         let error = parse("--uri turn:a").unwrap_err();
         assert!(error.contains("--username"), "{error}");
         assert!(parse("--uri stun:a").is_ok());

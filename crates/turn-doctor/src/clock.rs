@@ -2,8 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use matrix_sdk::reqwest::{self, header::DATE};
+use matrix_sdk::reqwest::{
+    self,
+    header::{AGE, CACHE_CONTROL, DATE, HeaderMap, HeaderName},
+};
 use url::Url;
+
+use crate::http::endpoint;
 
 /// It is of no use if it comes late.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,8 +34,34 @@ pub(crate) async fn compare(homeserver: &Url) -> Clocks {
 }
 
 async fn date(client: &reqwest::Client, homeserver: &Url) -> Option<SystemTime> {
-    let url = homeserver.join("/_matrix/client/versions").ok()?;
-    let response = client.get(url).timeout(TIMEOUT).send().await.ok()?;
-    let date = response.headers().get(DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(date).ok()
+    let url = endpoint(homeserver, "_matrix/client/versions");
+    let request = client.get(url).header(CACHE_CONTROL, "no-cache").timeout(TIMEOUT);
+    time_in(request.send().await.ok()?.headers())
+}
+
+/// When an answer was made. A cache may have kept it since its `Date`, and says so by its `Age`; without
+/// a number there, nothing is known.
+fn time_in(headers: &HeaderMap) -> Option<SystemTime> {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let made = httpdate::parse_http_date(text(DATE)?).ok()?;
+    let age = text(AGE).map_or(Ok(0), str::parse).ok()?;
+    made.checked_add(Duration::from_secs(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_from_a_cache_is_no_clock_that_is_behind() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(time_in(&headers), None);
+        headers.insert(DATE, "Thu, 01 Jan 1970 00:00:10 GMT".parse().unwrap());
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(time_in(&headers), at(10));
+        headers.insert(AGE, "3600".parse().unwrap());
+        assert_eq!(time_in(&headers), at(3610));
+        headers.insert(AGE, "old".parse().unwrap());
+        assert_eq!(time_in(&headers), None);
+    }
 }

@@ -1,21 +1,22 @@
 //! One examination: credentials, a probe with them, and what it means.
 
-use std::{fs, path::Path, time::SystemTime};
+use std::{path::Path, time::SystemTime};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use futures_util::{StreamExt, pin_mut};
 use turn_probe::{
-    CertificateDer, Diagnosis, ProbeOptions, Step, diagnose, diagnose_unavailable, probe,
+    CertificateDer, Diagnosis, Homeserver, ProbeOptions, Step, diagnose, diagnose_unavailable,
+    probe,
 };
 
 use crate::{
-    account::Session,
+    account::{Session, while_logged_in},
     args::{Parsed, Source},
-    credentials::{self, Credentials, Obtained},
+    credentials::{self, Credentials, Obtained, expiry, why_none},
     embedded::Embedded,
-    html, output,
     progress::Progress,
     secret::Secret,
+    stop::until_stopped,
 };
 
 /// What was found out.
@@ -29,24 +30,23 @@ pub(crate) struct Examination {
     pub(crate) at: SystemTime,
 }
 
-/// Examines once, prints it, and returns the exit status.
-pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
-    let options = options(args)?;
-    let progress = Progress::new();
-    let examination = tokio::select! {
-        examination = examine_source(args, secret, options, &progress) => examination?,
-        Ok(()) = tokio::signal::ctrl_c() => return Err(anyhow!("it was stopped")),
-    };
-    progress.finish();
-    if let Some(file) = &args.report {
-        let page = html::page(&examination);
-        fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))?;
+impl Examination {
+    /// Whose TURN servers they are, and how long the credentials hold.
+    pub(crate) fn headline(&self) -> String {
+        let subject = &self.subject;
+        match self.credentials.as_ref().and_then(expiry) {
+            Some(expires) => {
+                let left = expires.duration_since(self.at).unwrap_or_default();
+                let minutes = left.as_secs().div_ceil(60);
+                format!("Tried: {subject}, credentials valid for {minutes} min.")
+            }
+            None => format!("Tried: {subject}."),
+        }
     }
-    output::print(args, &examination)?;
-    Ok(output::status(&examination.diagnosis))
 }
 
-async fn examine_source(
+/// Examines what the command line names.
+pub(crate) async fn examine_source(
     args: &Parsed,
     secret: &Secret,
     options: ProbeOptions,
@@ -55,31 +55,32 @@ async fn examine_source(
     match &args.source {
         Source::Homeserver { .. } => {
             progress.say("logging in");
-            let session = log_in(&args.source, secret).await?;
-            let examination = examine_session(&session, options, progress).await;
-            session.log_out().await;
-            examination
+            let examine =
+                async |session: &Session| examine_session(session, options, progress).await;
+            while_logged_in(log_in(&args.source, secret), examine).await
         }
         Source::Embedded => {
             let embedded = Embedded::start().await?;
-            let session = embedded.log_in().await?;
-            let examination = examine_session(&session, options, progress).await;
-            session.log_out().await;
+            let examine =
+                async |session: &Session| examine_session(session, options, progress).await;
+            let examination = while_logged_in(embedded.log_in(), examine).await;
             embedded.stop().await;
             examination
         }
         Source::Given { uris, username } => {
             let obtained = credentials::given(uris, username, secret);
-            examine("the TURN server given".to_owned(), obtained, options, progress).await
+            let subject = "the TURN server given".to_owned();
+            until_stopped(examine(subject, obtained, Homeserver::Unknown, options, progress)).await
         }
         Source::Saved(file) => {
-            // Its directory is nobody's business who is sent a report.
+            // A report does not show its directory.
             let name = file.file_name().unwrap_or_default().display();
             let subject = match file.as_os_str() == "-" {
                 true => "the answer on stdin".to_owned(),
                 false => format!("the answer in {name}"),
             };
-            examine(subject, credentials::saved(file)?, options, progress).await
+            let obtained = credentials::saved(file)?;
+            until_stopped(examine(subject, obtained, Homeserver::Unknown, options, progress)).await
         }
     }
 }
@@ -104,7 +105,8 @@ async fn examine_session(
 ) -> anyhow::Result<Examination> {
     progress.say("asking for TURN credentials");
     let obtained = credentials::of_homeserver(session).await;
-    examine(subject(session), obtained, options, progress).await
+    let homeserver = credentials::software(session).await;
+    examine(subject(session), obtained, homeserver, options, progress).await
 }
 
 /// A homeserver, for people.
@@ -117,19 +119,20 @@ pub(crate) fn subject(session: &Session) -> String {
 ///
 /// # Errors
 ///
-/// If nothing was, and nobody knows why.
+/// If nothing was, and it is not known why.
 pub(crate) async fn examine(
     subject: String,
     obtained: Obtained,
+    homeserver: Homeserver,
     options: ProbeOptions,
     progress: &Progress,
 ) -> anyhow::Result<Examination> {
     let at = SystemTime::now();
     let credentials = match obtained {
-        Ok(credentials) => credentials,
+        Ok(credentials) => credentials.with_homeserver(homeserver),
         Err(why) => {
-            let diagnosis = diagnose_unavailable(&why)
-                .ok_or_else(|| anyhow!("{subject} could not be asked: {why}"))?;
+            let diagnosis = diagnose_unavailable(&why, homeserver)
+                .ok_or_else(|| anyhow!("{subject} could not be asked: {}", why_none(&why)))?;
             return Ok(Examination { subject, credentials: None, diagnosis, at });
         }
     };

@@ -7,8 +7,7 @@ use turn_probe::{Diagnosis, Finding, Outcome, Route, Step, StepKind, Verdict};
 
 use crate::{
     examination::Examination,
-    table::milliseconds,
-    text::{subject, verdict},
+    style::{milliseconds, verdict},
     timeline::timeline,
 };
 
@@ -54,7 +53,7 @@ pub(crate) fn page(examination: &Examination) -> String {
             }
             body {
                 h1 class=(class_of(diagnosis.verdict)) { (verdict) }
-                p.soft { (subject(examination)) }
+                p.soft { (examination.headline()) }
                 @if !diagnosis.findings.is_empty() {
                     h2 { "What to change" }
                     ol { @for (index, finding) in diagnosis.findings.iter().enumerate() {
@@ -93,8 +92,8 @@ fn finding_item(number: usize, finding: &Finding) -> Markup {
         li class=(finding.severity.as_str()) {
             span.number { (number) }
             div {
-                p { (with_code(&finding.cause.meaning())) }
-                p.advice { (with_code(&finding.cause.advice())) }
+                p { (with_code(&finding.explanation.meaning)) }
+                p.advice { (with_code(&finding.explanation.advice)) }
             }
         }
     }

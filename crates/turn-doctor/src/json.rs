@@ -8,7 +8,7 @@ use turn_probe::{Finding, Outcome, Route, Step, Verdict};
 use crate::{
     credentials::{Credentials, expiry},
     examination::Examination,
-    output,
+    status::{self, COULD_NOT_ASK},
 };
 
 /// It changes when a field is taken away or means something else, and not when one is added.
@@ -70,8 +70,8 @@ struct FindingJson<'a> {
     code: &'static str,
     severity: &'static str,
     routes: &'a [usize],
-    meaning: String,
-    advice: String,
+    meaning: &'a str,
+    advice: &'a str,
 }
 
 /// For people to read as well.
@@ -87,7 +87,7 @@ pub(crate) fn one_line(examination: &Examination, show_secrets: bool) -> String 
 
 /// What could not be asked.
 pub(crate) fn failure(error: &str) -> String {
-    let exit_status = output::COULD_NOT_ASK;
+    let exit_status = COULD_NOT_ASK;
     let failure = Failure { version: VERSION, verdict: "unknown", exit_status, error };
     serde_json::to_string(&failure).unwrap_or_default()
 }
@@ -97,7 +97,7 @@ fn document(examination: &Examination, show_secrets: bool) -> Document<'_> {
     Document {
         version: VERSION,
         verdict: verdict(diagnosis.verdict),
-        exit_status: output::status(diagnosis),
+        exit_status: status::of(diagnosis),
         subject: &examination.subject,
         checked_at: unix_seconds(examination.at),
         credentials: examination
@@ -158,11 +158,11 @@ fn step(step: &Step) -> StepJson {
 
 fn finding(finding: &Finding) -> FindingJson<'_> {
     FindingJson {
-        code: finding.cause.code(),
+        code: finding.explanation.code,
         severity: finding.severity.as_str(),
         routes: &finding.routes,
-        meaning: finding.cause.meaning(),
-        advice: finding.cause.advice(),
+        meaning: &finding.explanation.meaning,
+        advice: &finding.explanation.advice,
     }
 }
 

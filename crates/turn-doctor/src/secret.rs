@@ -10,6 +10,7 @@ use crate::args::Source;
 
 const PASSWORD: &str = "TURN_DOCTOR_PASSWORD";
 const ACCESS_TOKEN: &str = "TURN_DOCTOR_ACCESS_TOKEN";
+const SHARED_SECRET: &str = "TURN_DOCTOR_SECRET";
 
 /// What a source is asked with; empty if it takes nothing.
 pub(crate) type Secret = Zeroizing<String>;
@@ -27,12 +28,20 @@ pub(crate) fn read(source: &Source) -> anyhow::Result<Secret> {
     Ok(Zeroizing::new(secret))
 }
 
+/// Reads the secret that the homeserver and the TURN server should share.
+pub(crate) fn shared() -> anyhow::Result<Secret> {
+    asked_for(SHARED_SECRET, "Shared secret: ").map(Zeroizing::new)
+}
+
 fn password_of(user: &str) -> anyhow::Result<String> {
-    match in_environment(PASSWORD)? {
-        Some(password) => Ok(password),
-        None => rpassword::prompt_password(format!("Password of {user}: ")).with_context(|| {
-            format!("there is no terminal to ask for the password at: set {PASSWORD}")
-        }),
+    asked_for(PASSWORD, &format!("Password of {user}: "))
+}
+
+fn asked_for(variable: &str, prompt: &str) -> anyhow::Result<String> {
+    match in_environment(variable)? {
+        Some(value) => Ok(value),
+        None => rpassword::prompt_password(prompt)
+            .with_context(|| format!("there is no terminal to ask at: set {variable}")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use turn_probe::{Diagnosis, Outcome, Route, Step, StepKind};
 
-use crate::text::{BAD, DIM};
+use crate::style::{BAD, DIM, milliseconds};
 
 /// The columns, with their heads.
 const COLUMNS: [(StepKind, &str); 10] = [
@@ -96,14 +96,6 @@ fn cell(route: &Route, step: &Step) -> String {
     }
 }
 
-/// With a digit behind the point where there is room.
-pub(crate) fn milliseconds(value: f64) -> String {
-    match value < 9.95 {
-        true => format!("{value:.1}"),
-        false => format!("{value:.0}"),
-    }
-}
-
 /// A column is as wide as its head and what stands below it.
 fn width(head: &str) -> usize {
     (head.len() + 1).max(6)
@@ -125,12 +117,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn milliseconds_take_four_digits_at_most() {
-        let shown = [0.0, 0.04, 9.94, 9.96, 12.3, 1234.5].map(milliseconds);
-        assert_eq!(shown, ["0.0", "0.0", "9.9", "10", "12", "1234"]);
-    }
 
     #[test]
     fn the_table_fits_into_80_columns() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use turn_probe::{Diagnosis, Outcome, Route, Step};
 
-use crate::table::milliseconds;
+use crate::style::milliseconds;
 
 /// In the drawing's own units.
 const WIDTH: f64 = 960.0;

@@ -4,19 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::anyhow;
 use matrix_sdk_turn::{Timestamp, TurnService, TurnState, UnavailableReason};
-use tokio::signal::ctrl_c;
 use turn_probe::{Diagnosis, ProbeOptions};
 
 use crate::{
-    account::Session,
+    account::{Session, while_logged_in},
     args::{Parsed, Source},
-    credentials::{Credentials, Obtained, circumstances},
+    credentials::{self, Credentials, Obtained, circumstances},
     embedded::Embedded,
     examination::{self, Examination, examine, log_in, subject},
     json, output,
     progress::Progress,
     secret::Secret,
-    text,
+    status,
+    stop::Stopped,
+    style::verdict,
 };
 
 /// Goes on until Ctrl-C is pressed, and returns the exit status of the last examination.
@@ -26,21 +27,23 @@ pub(crate) async fn run(args: &Parsed, secret: &Secret) -> anyhow::Result<u8> {
         Source::Embedded => Some(Embedded::start().await?),
         _ => None,
     };
-    let session = match &embedded {
-        Some(embedded) => embedded.log_in().await?,
-        None => log_in(&args.source, secret).await?,
+    let logging_in = async {
+        match &embedded {
+            Some(embedded) => embedded.log_in().await,
+            None => log_in(&args.source, secret).await,
+        }
     };
     let mut status = None;
-    let outcome = tokio::select! {
-        outcome = follow(args, &session, &options, &mut status) => outcome,
-        _ = ctrl_c() => Ok(()),
-    };
-    session.log_out().await;
+    let follow = async |session: &Session| follow(args, session, &options, &mut status).await;
+    let outcome = while_logged_in(logging_in, follow).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
-    outcome?;
-    status.ok_or_else(|| anyhow!("it was stopped before the homeserver had answered"))
+    match status {
+        // Stopping is how it ends.
+        Some(status) if outcome.as_ref().is_err_and(|why| why.is::<Stopped>()) => Ok(status),
+        _ => outcome.and_then(|()| Err(Stopped.into())),
+    }
 }
 
 async fn follow(
@@ -54,11 +57,13 @@ async fn follow(
     while let Some(state) = states.next().await {
         let obtained = obtained(session, state).await;
         let progress = Progress::new();
-        let examined = examine(subject(session), obtained, options.clone(), &progress).await;
+        let homeserver = credentials::software(session).await;
+        let examined =
+            examine(subject(session), obtained, homeserver, options.clone(), &progress).await;
         progress.finish();
         match examined {
             Ok(examination) => {
-                *status = Some(output::status(&examination.diagnosis));
+                *status = Some(status::of(&examination.diagnosis));
                 output::line(&line(args, &examination))?;
             }
             // The service goes on asking.
@@ -83,20 +88,20 @@ fn line(args: &Parsed, examination: &Examination) -> String {
     match args.json {
         true => json::one_line(examination, args.show_secrets),
         false => {
-            let verdict = text::verdict(&examination.diagnosis);
+            let verdict = verdict(&examination.diagnosis);
             let time = time_of_day(examination.at);
             format!("{time}  {verdict}{}", codes(&examination.diagnosis))
         }
     }
 }
 
-/// The problems' names, for whoever looks for them in the output without `--watch`.
+/// The names of the problems, as they are in the output without `--watch`.
 fn codes(diagnosis: &Diagnosis) -> String {
     let problems = diagnosis
         .findings
         .iter()
         .filter(|finding| finding.severity == turn_probe::Severity::Problem)
-        .map(|finding| finding.cause.code())
+        .map(|finding| finding.explanation.code)
         .collect::<Vec<_>>();
     match problems.is_empty() {
         true => String::new(),

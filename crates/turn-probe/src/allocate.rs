@@ -7,7 +7,7 @@ use std::{
 
 use matrix_sdk_turn::{IceTransport, IceUri, TurnServer};
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     attempt::Attempt,
@@ -15,6 +15,8 @@ use crate::{
     log::Log,
     net::{TlsSetup, resolve},
     options::ProbeOptions,
+    probe::MAX_ADDRESSES,
+    race::race,
     requests::give_back,
 };
 
@@ -68,7 +70,7 @@ pub enum AllocateError {
 }
 
 /// Asks for a relay, and gives it back. The URIs are tried one after the other, until the server of one
-/// answers. [`probe`](crate::probe()) finds out more.
+/// answers, and the addresses of each side by side, as RFC 8305 has it. [`probe`](crate::probe()) finds out more.
 ///
 /// # Errors
 ///
@@ -117,20 +119,18 @@ async fn lend_and_give_back(
     limit: Duration,
 ) -> Result<SocketAddr, Failure> {
     let tls = uri.is_tls().then(|| TlsSetup::new(&[]));
-    let mut outcome = Err(Failure::Timeout(limit));
-    for address in resolve(uri).await? {
+    let mut addresses = resolve(uri).await?;
+    addresses.truncate(MAX_ADDRESSES);
+    let turns = Semaphore::new(1);
+    let (tls, turns) = (tls.as_ref(), &turns);
+    let lent = race(addresses, |address| async move {
         let log = Log::silent(uri.clone(), limit);
-        let attempt = Attempt { log, address, server, tls: tls.as_ref() };
-        outcome = match attempt.allocate_another().await {
-            Ok((mut lent, _)) => {
-                // Whether the server hears of it does not matter here.
-                let _ = give_back(&mut lent).await;
-                return Ok(lent.relay);
-            }
-            Err(failure) => Err(failure),
-        };
-    }
-    outcome
+        Attempt { log, address, server, tls, turns }.allocate_another().await
+    });
+    let (mut lent, _) = lent.await.unwrap_or(Err(Failure::Timeout(limit)))?;
+    // Whether the server hears of it does not matter here.
+    let _ = give_back(&mut lent).await;
+    Ok(lent.relay)
 }
 
 #[cfg(test)]

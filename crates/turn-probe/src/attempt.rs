@@ -1,20 +1,29 @@
 //! One URI at one of its addresses, from the connection to the end of the relays.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::pin, time::Duration};
 
 use matrix_sdk_turn::{IceTransport, TurnServer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, SemaphorePermit},
+    time::{sleep, timeout},
+};
 
 use crate::{
-    direct::reach_directly,
+    direct::{Outsider, reach_directly},
     failure::Failure,
+    identify::{Listener, examine_network},
     log::Log,
     net::{Connection, TlsSetup, secure},
+    reach::may_contact,
     relaying::carry_both_ways,
-    requests::{Lent, allocate, bind, bind_channel, give_back, permit, permit_each_other},
+    requests::{Lent, allocate, bind, bind_channel, give_back, permit_each_other},
     session::Session,
     step::{Found, Skipped, StepKind},
 };
+
+/// A server that has not answered by then is not waited for by others.
+const ANSWERS_SOON: Duration = Duration::from_secs(1);
 
 /// One URI at one of its addresses.
 pub(crate) struct Attempt<'a> {
@@ -22,28 +31,74 @@ pub(crate) struct Attempt<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) server: &'a TurnServer,
     pub(crate) tls: Option<&'a TlsSetup>,
+    /// So many attempts hold relays at a time.
+    pub(crate) turns: &'a Semaphore,
 }
 
 impl Attempt<'_> {
     /// Goes on until a step fails that the next ones depend on.
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let mut session = self.connect().await?;
-        let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
-        match self.log.step(StepKind::Binding, binding).await {
-            // A server may well refuse this and lend relays all the same.
-            Ok(()) | Err(Failure::Refusal { .. } | Failure::Incomplete(_)) => {}
-            Err(failure) => return Err(failure),
-        }
         if !self.log.uri.is_turn() {
-            return Ok(());
+            let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
+            return self.log.examined_step(StepKind::Binding, binding, |f| self.examine(f)).await;
         }
-        let mut first = self.log.step(StepKind::Allocate, self.allocate(session)).await?;
+        let mut turn = self.turn().await?;
+        let lending = give_up_if_silent(&mut turn, self.allocate(session));
+        // Two requests: one is given up earlier than that.
+        let log = self.log.clone().with_limit(self.log.limit() * 2);
+        let lent = log.examined_step(StepKind::Allocate, lending, |f| self.examine(f)).await;
+        let is_heard = lent.as_ref().err().is_none_or(Failure::is_an_answer);
+        if is_heard || self.is_udp() && matches!(lent, Err(Failure::Timeout(_))) {
+            // A server may well refuse this and relay all the same, or do no more than this.
+            let _ = self.log.step(StepKind::Binding, self.bind_aside()).await;
+        }
+        let mut first = lent?;
+        if turn.is_none() {
+            turn = self.turn().await?;
+        }
         let relayed = self.relay(&mut first).await;
-        if self.is_udp() {
-            self.reach(&mut first).await;
-        }
+        self.reach(&mut first).await;
         let given_back = self.log.step(StepKind::Refresh, give_back(&mut first)).await;
+        drop(turn);
         relayed.and(given_back)
+    }
+
+    /// Waits until this attempt may ask for relays.
+    async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        match timeout(self.log.budget.left(StepKind::Allocate), self.turns.acquire()).await {
+            Ok(turn) => Ok(turn.ok()),
+            Err(_elapsed) => {
+                self.log.skip(StepKind::Allocate, Skipped::OutOfTime).await;
+                Err(Failure::Timeout(Duration::ZERO))
+            }
+        }
+    }
+
+    /// Asks over a connection of its own, which hears answers from other addresses as well. A server that
+    /// is there answers at once.
+    async fn bind_aside(&self) -> Result<((), Found), Failure> {
+        let connection = match self.is_udp() {
+            true => Connection::open_udp(self.address).await?,
+            false => self.connect_again().await?.into_connection(),
+        };
+        let patience = self.log.limit() * 3 / 10;
+        let mut session = Session::new(connection, patience, self.log.server_name.clone());
+        session.authenticate(self.server.username(), self.server.password());
+        Ok(((), Found::Mapped(bind(&mut session).await?)))
+    }
+
+    /// Takes a second look at why there is no answer.
+    async fn examine(&self, failure: Failure) -> Failure {
+        match self.is_udp() {
+            true => examine_network(self.address, failure).await,
+            false => self.listener(false).examine(failure).await,
+        }
+    }
+
+    fn listener(&self, tls_failed: bool) -> Listener<'_> {
+        let Self { address, log, .. } = self;
+        Listener { address: *address, host: log.uri.host(), tls_failed, tls: self.tls() }
     }
 
     /// Everything that takes a second relay.
@@ -57,36 +112,28 @@ impl Attempt<'_> {
         };
         let relayed = relayed.await;
         // That of the first relay is the one that is reported.
-        let _ = timeout(log.limit(), give_back(&mut second)).await;
+        let limit = log.limit().min(log.budget.left(StepKind::Refresh));
+        let _ = timeout(limit, give_back(&mut second)).await;
         relayed
     }
 
-    /// What a peer without a relay of its own would do.
+    /// What a peer without a relay of its own would do. Over TCP and TLS as well: they may be all that is
+    /// offered, and the relays' ports are the same.
     async fn reach(&self, lent: &mut Lent) {
-        let server_address = lent.session.connection().server();
-        if server_address.is_ipv4() != lent.relay.is_ipv4() {
+        if self.address.is_ipv4() != lent.relay.is_ipv4() {
             return self.log.skip(StepKind::Direct, Skipped::OtherFamily).await;
         }
-        match self.outsider(lent).await {
+        if !may_contact(self.address, lent.relay) {
+            return self.log.skip(StepKind::Direct, Skipped::TooClose).await;
+        }
+        match Outsider::open(self.address, lent).await {
             Some(outsider) => {
-                let reaching = reach_directly(lent, outsider);
+                let reaching = reach_directly(lent, &outsider);
                 // That it failed is noted, and stops nothing.
                 let _ = self.log.step(StepKind::Direct, reaching).await;
             }
             None => self.log.skip(StepKind::Direct, Skipped::NoPeerAddress).await,
         }
-    }
-
-    /// A socket of ours that the relay may hear; `None` if the server does not allow that.
-    async fn outsider(&self, lent: &mut Lent) -> Option<Connection> {
-        let preparing = async {
-            let connection = Connection::open_udp(self.address).await?;
-            let mut session = self.session(connection);
-            let ours = bind(&mut session).await?;
-            permit(&mut lent.session, ours).await?;
-            Ok::<_, Failure>(session.into_connection())
-        };
-        timeout(self.log.limit(), preparing).await.ok()?.ok()
     }
 
     async fn connect(&self) -> Result<Session, Failure> {
@@ -95,14 +142,27 @@ impl Attempt<'_> {
             if let Err(failure) = &opened {
                 // That a socket opened is not worth a line.
                 let failed = async { Err::<((), Found), _>(failure.clone()) };
-                self.log.step(StepKind::Connect, failed).await?;
+                self.log
+                    .examined_step(StepKind::Connect, failed, |failure| self.examine(failure))
+                    .await?;
             }
             return Ok(self.session(opened?));
         }
         let connecting = async { Ok((Connection::tcp(self.address).await?, Found::Works)) };
-        let stream = self.log.step(StepKind::Connect, connecting).await?;
+        let stream = self
+            .log
+            .examined_step(StepKind::Connect, connecting, |failure| {
+                examine_network(self.address, failure)
+            })
+            .await?;
         let connection = match self.tls() {
-            Some(tls) => self.log.step(StepKind::Tls, self.secured(tls, stream)).await?,
+            Some(tls) => {
+                let listener = self.listener(true);
+                let securing = self.secured(tls, stream);
+                self.log
+                    .examined_step(StepKind::Tls, securing, |failure| listener.examine(failure))
+                    .await?
+            }
             None => self.plain(stream)?,
         };
         Ok(self.session(connection))
@@ -143,7 +203,7 @@ impl Attempt<'_> {
     }
 
     fn session(&self, connection: Connection) -> Session {
-        Session::new(connection, self.patience())
+        Session::new(connection, self.patience(), self.log.server_name.clone())
     }
 
     /// Asks for a relay over a connection of its own, as a part of another step.
@@ -163,4 +223,17 @@ impl Attempt<'_> {
     fn patience(&self) -> Duration {
         self.log.limit() * 9 / 10
     }
+}
+
+/// Works, and gives up its turn to others if the work takes long.
+async fn give_up_if_silent<T>(
+    turn: &mut Option<SemaphorePermit<'_>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        outcome = &mut work => return outcome,
+        () = sleep(ANSWERS_SOON) => *turn = None,
+    }
+    work.await
 }

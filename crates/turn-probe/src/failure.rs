@@ -8,7 +8,7 @@ use std::{
 
 use thiserror::Error;
 
-/// How much is kept of a text that somebody else wrote.
+/// How much is kept of a text that a server wrote.
 const MAX_TEXT_CHARS: usize = 120;
 
 /// Why a step failed. Holds no secret.
@@ -18,14 +18,23 @@ const MAX_TEXT_CHARS: usize = 120;
 #[non_exhaustive]
 pub enum Failure {
     /// The name has no address.
-    #[error("the name has no address ({0})")]
-    NoAddress(Text),
-    /// Nobody listens at the port.
+    #[error("{0}")]
+    NoAddress(NameFault),
+    /// Nothing listens at the port.
     #[error("the connection was refused")]
     Refused,
-    /// This machine has no way to the address.
+    /// The router of this machine's own network answers at the server's address.
+    #[error("the router of this network answers at the address")]
+    OwnRouter,
+    /// This machine has no route to the address.
     #[error("this machine has no route to the address")]
     NoRoute,
+    /// This machine's own firewall lets nothing out to the address.
+    #[error("this machine lets nothing out to the address")]
+    HeldBack,
+    /// The network reports (by ICMP) that the address cannot be reached.
+    #[error("{0}")]
+    Unreachable(Unreachable),
     /// Nothing came back.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -38,12 +47,33 @@ pub enum Failure {
     /// The certificate is not accepted.
     #[error("{0}")]
     Certificate(#[from] CertificateFault),
+    /// The server demands a certificate of the client, and clients have none.
+    #[error("the server demands a certificate of the client")]
+    ClientCertificate,
     /// TLS fails, and not for the certificate.
     #[error("no TLS: {0}")]
     Tls(Text),
     /// Something answers, and it is not a STUN or TURN server.
     #[error("{0}")]
     NotStun(Stranger),
+    /// The answer comes from another address than the one that was asked, so clients drop it.
+    #[error("the answer comes from another address, {0}")]
+    AnsweredFrom(SocketAddr),
+    /// The server asks for credentials, and answers nothing once it has them.
+    #[error("the server asks for credentials, and then answers nothing within {0:?}")]
+    FellSilent(Duration),
+    /// The server asks for credentials without saying how to sign with them.
+    #[error("401 without {0}")]
+    NoChallenge(&'static str),
+    /// The server demands an algorithm that clients do not have.
+    #[error("the server takes no MD5 and HMAC-SHA1, which is all that clients have")]
+    UnsupportedAlgorithm,
+    /// The server's answers have the ids of other requests.
+    #[error("the answer has the id of another request")]
+    WrongTransaction,
+    /// The checksum of the server's answers is wrong.
+    #[error("the answer's fingerprint is wrong")]
+    WrongFingerprint,
     /// The server answers a STUN error.
     #[error("{code} {reason}")]
     Refusal {
@@ -55,7 +85,7 @@ pub enum Failure {
     /// The server sends us to another one (300 Try Alternate). The probe follows that once.
     #[error("300 Try Alternate: {}", .0.map_or("nowhere".to_owned(), |to| to.to_string()))]
     Redirected(Option<SocketAddr>),
-    /// The server's answer was not made by somebody who knows the password.
+    /// The server's answer is not signed with the password.
     #[error("the answer is not signed with the password")]
     BadSignature,
     /// The answer lacks what it has to have.
@@ -79,19 +109,70 @@ impl Failure {
         matches!(self, Self::Refusal { code: 400 | 401 | 441, .. })
     }
 
+    /// Whether a STUN server made it.
+    pub fn is_an_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Refusal { .. }
+                | Self::Redirected(_)
+                | Self::FellSilent(_)
+                | Self::NoChallenge(_)
+                | Self::UnsupportedAlgorithm
+                | Self::WrongTransaction
+                | Self::WrongFingerprint
+                | Self::BadSignature
+                | Self::Incomplete(_)
+        )
+    }
+
     pub(crate) fn io(error: &io::Error) -> Self {
         use io::ErrorKind::{
-            AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset,
-            HostUnreachable, NetworkUnreachable, TimedOut, UnexpectedEof,
+            AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset,
+            HostUnreachable, NetworkUnreachable, PermissionDenied, TimedOut, UnexpectedEof,
         };
+        /// "Operation not permitted": a local firewall. (`EACCES`, of the same kind, is the network's word.)
+        const EPERM: i32 = 1;
         match error.kind() {
             ConnectionRefused => Self::Refused,
-            NetworkUnreachable | HostUnreachable | AddrNotAvailable => Self::NoRoute,
-            ConnectionReset | ConnectionAborted | UnexpectedEof => Self::Closed,
+            NetworkUnreachable | AddrNotAvailable => Self::NoRoute,
+            HostUnreachable => Self::Unreachable(Unreachable::Host),
+            PermissionDenied if error.raw_os_error() == Some(EPERM) => Self::HeldBack,
+            PermissionDenied => Self::Unreachable(Unreachable::Prohibited),
+            ConnectionReset | ConnectionAborted | UnexpectedEof | BrokenPipe => Self::Closed,
             TimedOut => Self::Timeout(Duration::ZERO),
             _ => Self::Io(Text::new(&error.to_string())),
         }
     }
+}
+
+/// Why a name has no address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NameFault {
+    /// DNS does not know the name.
+    #[error("DNS does not know the name")]
+    Unknown,
+    /// The name is known, and has neither an A nor an AAAA record.
+    #[error("the name has neither an A nor an AAAA record")]
+    NoRecord,
+    /// The resolver fails, or the name's own DNS server does.
+    #[error("the name server fails ({0})")]
+    Resolver(Text),
+}
+
+/// What the network reports of an address that cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// A firewall rejects what is sent there.
+    #[error("a firewall rejects what is sent to the address")]
+    Prohibited,
+    /// A router on the way has no route to it.
+    #[error("a router on the way has no route to the address")]
+    Network,
+    /// There is no such machine, or a firewall says so.
+    #[error("the network reports that there is no such machine")]
+    Host,
 }
 
 /// What is wrong with a certificate.
@@ -117,10 +198,10 @@ pub enum CertificateFault {
         names: Vec<Text>,
     },
     /// It signs itself.
-    #[error("the certificate is signed by nobody but itself")]
+    #[error("the certificate is signed by itself")]
     SelfSigned,
     /// Its issuer is not trusted here.
-    #[error("nobody here trusts the certificate's issuer")]
+    #[error("this machine does not trust the certificate's issuer")]
     UnknownIssuer {
         /// The issuer's name.
         issuer: Text,
@@ -149,6 +230,18 @@ pub enum Stranger {
     /// It speaks TLS, and was not spoken to by TLS.
     #[error("a TLS server answers where plain TURN was expected")]
     Tls,
+    /// It speaks STUN, without the TLS that the URI is for.
+    #[error("a TURN server without TLS answers where TLS was expected")]
+    PlainStun,
+    /// It speaks STUN once it has read a header of the PROXY protocol.
+    #[error("a listener for the PROXY protocol answers")]
+    ProxyProtocol,
+    /// It accepts connections, and hangs up at the first message.
+    #[error("the connection is accepted and closed without an answer")]
+    HangsUp,
+    /// It accepts connections, and answers nothing.
+    #[error("the connection is accepted, and nothing is answered")]
+    Mute,
     /// It speaks something else.
     #[error("something answers that is not a TURN server")]
     Unknown,
@@ -172,20 +265,25 @@ impl fmt::Display for Leg {
     }
 }
 
-/// A text that somebody else wrote: cut, and without control characters, so that it cannot forge a line
-/// or reprogram a terminal.
+/// A text that a server wrote: cut, without control characters, so that it cannot forge a line or reprogram
+/// a terminal, and without the NUL bytes that some servers pad texts with.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text(String);
 
 impl Text {
     /// Takes what is harmless of a text.
     pub fn new(text: &str) -> Self {
-        let harmless = text.chars().map(|char| if is_harmless(char) { char } else { '\u{fffd}' });
-        let mut kept: String = harmless.take(MAX_TEXT_CHARS).collect();
+        let text = text.trim_end_matches('\0');
+        let mut kept: String = harmless(text).take(MAX_TEXT_CHARS).collect();
         if text.chars().nth(MAX_TEXT_CHARS).is_some() {
             kept.push('…');
         }
         Self(kept)
+    }
+
+    /// Takes what is harmless of a text, however long it is.
+    pub fn uncut(text: &str) -> Self {
+        Self(harmless(text).collect())
     }
 
     /// The text.
@@ -194,10 +292,14 @@ impl Text {
     }
 }
 
+fn harmless(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|char| if is_harmless(char) { char } else { '\u{fffd}' })
+}
+
 /// Neither a control character nor one that turns the direction of writing.
 fn is_harmless(char: char) -> bool {
     !char.is_control()
-        && !matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && !matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Text {
@@ -222,6 +324,11 @@ mod tests {
     fn a_text_forges_no_line_and_moves_no_cursor() {
         let text = Text::new("no\r\n\u{1b}[31mforged\u{202e}");
         assert_eq!(text.as_str(), "no\u{fffd}\u{fffd}\u{fffd}[31mforged\u{fffd}");
+    }
+
+    #[test]
+    fn padding_is_no_part_of_a_text() {
+        assert_eq!(Text::new("Unauthorized\0\0").as_str(), "Unauthorized");
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! let steps: Vec<_> = probe(&server, ProbeOptions::new()).collect().await;
 //! let diagnosis = diagnose(&server, &Circumstances::new(Origin::Homeserver), &steps);
 //! for finding in &diagnosis.findings {
-//!     println!("{} {}", finding.cause.meaning(), finding.cause.advice());
+//!     println!("{} {}", finding.explanation.meaning, finding.explanation.advice);
 //! }
 //! # Ok(())
 //! # }
@@ -51,15 +51,20 @@
 //! ([`rustls-platform-verifier`](rustls_platform_verifier)), both of which matrix-sdk brings. On Android,
 //! the app has to initialize the latter.
 
+mod address;
 mod allocate;
 mod attempt;
+mod budget;
 mod diagnosis;
 mod direct;
 mod failure;
+mod identify;
 mod log;
 mod net;
 mod options;
 mod probe;
+mod race;
+mod reach;
 mod relaying;
 mod requests;
 mod session;
@@ -70,11 +75,11 @@ pub use rustls::pki_types::CertificateDer;
 pub use self::{
     allocate::{AllocateError, Relay, allocate},
     diagnosis::{
-        Cause, Circumstances, Diagnosis, Finding, Origin, Route, RouteStatus, Severity, Verdict,
-        diagnose, diagnose_unavailable,
+        Cause, Circumstances, Diagnosis, Explanation, Finding, Homeserver, Origin, Place, Places,
+        QuotaUser, Route, RouteStatus, Severity, Verdict, diagnose, diagnose_unavailable,
     },
-    failure::{CertificateFault, Failure, Leg, Stranger, Text},
+    failure::{CertificateFault, Failure, Leg, NameFault, Stranger, Text, Unreachable},
     options::ProbeOptions,
     probe::probe,
-    step::{Found, Outcome, Skipped, Step, StepKind},
+    step::{Found, Outcome, Relayed, Skipped, Step, StepKind},
 };

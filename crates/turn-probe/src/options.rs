@@ -8,7 +8,10 @@ use rustls::pki_types::CertificateDer;
 /// longer than this is of no use to a call that rings.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many URIs are tried at a time. Each takes two relays, and Synapse's documentation suggests a
+/// How many steps all of it may take the time of.
+const STEPS_IN_ALL: u32 = 3;
+
+/// At how many addresses relays are lent at a time. Each takes two relays, and Synapse's documentation suggests a
 /// `user-quota` of 12.
 const AT_ONCE: usize = 4;
 
@@ -16,18 +19,24 @@ const AT_ONCE: usize = 4;
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {
     pub(crate) step_timeout: Duration,
+    total_limit: Option<Duration>,
     pub(crate) at_once: usize,
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
 }
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        Self { step_timeout: STEP_TIMEOUT, at_once: AT_ONCE, extra_roots: Vec::new() }
+        Self {
+            step_timeout: STEP_TIMEOUT,
+            total_limit: None,
+            at_once: AT_ONCE,
+            extra_roots: Vec::new(),
+        }
     }
 }
 
 impl ProbeOptions {
-    /// Five seconds for each step, four URIs at a time, and the certificates that the platform trusts.
+    /// Five seconds for each step, three times that for all of them, and the certificates that the platform trusts.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,11 +47,21 @@ impl ProbeOptions {
         Self { step_timeout: limit.max(Duration::from_millis(100)), ..self }
     }
 
-    /// How many URIs are tried at a time; at least one. The addresses of one URI are tried one after the
-    /// other.
+    /// How long all of it may take, counted from the first connection: three times the limit of a step,
+    /// unless it is set. What is not tried by then is [skipped](crate::Skipped::OutOfTime).
     #[must_use]
-    pub fn at_once(self, uris: usize) -> Self {
-        Self { at_once: uris.max(1), ..self }
+    pub fn with_total_limit(self, limit: Duration) -> Self {
+        Self { total_limit: Some(limit), ..self }
+    }
+
+    /// At how many addresses relays are lent at a time; at least one.
+    #[must_use]
+    pub fn at_once(self, addresses: usize) -> Self {
+        Self { at_once: addresses.max(1), ..self }
+    }
+
+    pub(crate) fn total_limit(&self) -> Duration {
+        self.total_limit.unwrap_or(self.step_timeout * STEPS_IN_ALL)
     }
 
     /// Certificates of authorities that are trusted beside the platform's. (On Android, which has no

@@ -1,18 +1,27 @@
 //! The probe as a whole: all URIs, each with all its addresses.
 
-use std::{collections::VecDeque, future::ready, net::SocketAddr};
+use std::{
+    future::ready,
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use matrix_sdk_turn::{IceTransport, IceUri, TurnServer};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 
 use crate::{
     attempt::Attempt,
+    budget::Budget,
     failure::Failure,
     log::Log,
     net::{TlsSetup, resolve},
     options::ProbeOptions,
+    reach::may_contact,
     step::{Found, Skipped, Step, StepKind},
 };
 
@@ -22,14 +31,18 @@ const MAX_URIS: usize = 32;
 /// How many other servers an answer of 300 Try Alternate may lead to, for each URI.
 const MAX_REDIRECTIONS: usize = 1;
 
-/// Steps that nobody took out of the stream yet.
+/// How many addresses of one name are tried. Real names have two, one of each family, or a handful.
+pub(crate) const MAX_ADDRESSES: usize = 8;
+
+/// Steps that wait in the stream.
 const MAX_WAITING: usize = 16;
 
 /// Tries every URI with every address that its host resolves to, and yields each [`Step`] as it ends.
 ///
-/// A URI is tried to the end of what works: see [`StepKind`]. Several are tried at a time, so their
-/// steps are mixed. The stream ends by itself: each step has a time limit, the first 32 URIs are tried,
-/// and the first 8 addresses of each. A 300 Try Alternate is followed once, to an address that has steps
+/// A URI is tried to the end of what works: see [`StepKind`]. All are tried side by side, so their steps
+/// are mixed. The stream ends by itself: each step has a time limit and so has the whole, the first 32
+/// URIs are tried, and the first 8 addresses of each. What is left out is a step that is
+/// [skipped](Skipped). A 300 Try Alternate is followed once, to an address that has steps
 /// of its own under the same URI.
 ///
 /// # Cancel safety
@@ -55,63 +68,68 @@ pub fn probe(
 }
 
 async fn run(server: TurnServer, options: ProbeOptions, steps: mpsc::Sender<Step>) {
-    let limit = options.step_timeout;
-    let uris: Vec<IceUri> = server.ice_uris().take(MAX_URIS).collect();
+    let mut uris: Vec<IceUri> = server.ice_uris().collect();
+    let too_many = uris.split_off(uris.len().min(MAX_URIS));
     let tls = uris.iter().any(IceUri::is_tls).then(|| TlsSetup::new(&options.extra_roots));
+    let turns = Semaphore::new(options.at_once);
+    let probe = Probe { server: &server, tls: tls.as_ref(), turns: &turns };
 
+    let (limit, budget) = (options.step_timeout, Budget::new(options.total_limit()));
     let started = Instant::now();
-    let logs = uris.into_iter().map(|uri| Log::new(uri, steps.clone(), started, limit));
-    stream::iter(logs)
-        .for_each_concurrent(options.at_once, |log| try_uri(log, &server, tls.as_ref()))
-        .await;
+    let log = |uri| Log::new(uri, steps.clone(), started, limit, budget.clone());
+    for uri in too_many {
+        log(uri).skip(StepKind::Resolve, Skipped::TooMany).await;
+    }
+    let logs = stream::iter(uris.into_iter().map(log));
+    logs.for_each_concurrent(None::<usize>, |log| probe.try_uri(log)).await;
 }
 
-async fn try_uri(log: Log, server: &TurnServer, tls: Option<&TlsSetup>) {
-    let uri = log.uri.clone();
-    if uri.is_tls() && uri.transport() == IceTransport::Udp {
-        return log.skip(StepKind::Connect, Skipped::Dtls).await;
-    }
-    let resolving = async {
-        let addresses = resolve(&uri).await?;
-        let found = Found::Addresses(addresses.iter().map(SocketAddr::ip).collect());
-        Ok((addresses, found))
-    };
-    let Ok(addresses) = log.step(StepKind::Resolve, resolving).await else { return };
+/// What all URIs share.
+#[derive(Clone, Copy)]
+struct Probe<'a> {
+    server: &'a TurnServer,
+    tls: Option<&'a TlsSetup>,
+    turns: &'a Semaphore,
+}
 
-    let mut waiting = VecDeque::from(addresses.clone());
-    let mut redirections = 0;
-    while let Some(address) = waiting.pop_front() {
-        let outcome = Attempt { log: log.at(address), address, server, tls }.run().await;
-        if let Err(Failure::Redirected(Some(to))) = outcome
-            && redirections < MAX_REDIRECTIONS
-            && may_follow(address, to)
+impl Probe<'_> {
+    async fn try_uri(self, log: Log) {
+        let uri = log.uri.clone();
+        if uri.is_tls() && uri.transport() == IceTransport::Udp {
+            return log.skip(StepKind::Connect, Skipped::Dtls).await;
+        }
+        let resolving = async {
+            let addresses = resolve(&uri).await?;
+            let found = Found::Addresses(addresses.iter().map(SocketAddr::ip).collect());
+            Ok((addresses, found))
+        };
+        let Ok(mut addresses) = log.step(StepKind::Resolve, resolving).await else { return };
+        for address in addresses.split_off(addresses.len().min(MAX_ADDRESSES)) {
+            log.at(address).skip(StepKind::Resolve, Skipped::TooMany).await;
+        }
+        log.budget.begin();
+        let redirections = AtomicUsize::new(0);
+        stream::iter(addresses)
+            .for_each_concurrent(None::<usize>, |address| {
+                self.try_address(&log, address, &redirections)
+            })
+            .await;
+    }
+
+    async fn try_address(self, log: &Log, address: SocketAddr, redirections: &AtomicUsize) {
+        let mut address = address;
+        while let Err(Failure::Redirected(Some(to))) = self.attempt(log.at(address), address).await
+            && to != address
+            && to.is_ipv4() == address.is_ipv4()
+            && may_contact(address, to)
+            && redirections.fetch_add(1, Ordering::Relaxed) < MAX_REDIRECTIONS
         {
-            redirections += 1;
-            waiting.push_front(to);
+            address = to;
         }
     }
-}
 
-/// Whether a server may send us there. Nobody on the network may make us try our own machine.
-fn may_follow(from: SocketAddr, to: SocketAddr) -> bool {
-    let is_same_family = from.is_ipv4() == to.is_ipv4();
-    let is_ours = to.ip().is_loopback() || to.ip().is_unspecified();
-    is_same_family && to != from && to.port() != 0 && (!is_ours || from.ip().is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_redirection_never_leads_to_our_own_machine_from_outside() {
-        let may = |from: &str, to: &str| may_follow(from.parse().unwrap(), to.parse().unwrap());
-        assert!(may("192.0.2.1:3478", "192.0.2.2:3478"));
-        assert!(may("127.0.0.1:3478", "127.0.0.1:3479"));
-        for to in
-            ["127.0.0.1:22", "0.0.0.0:22", "192.0.2.1:3478", "[2001:db8::1]:3478", "192.0.2.2:0"]
-        {
-            assert!(!may("192.0.2.1:3478", to), "{to}");
-        }
+    async fn attempt(self, log: Log, address: SocketAddr) -> Result<(), Failure> {
+        let Self { server, tls, turns } = self;
+        Attempt { log, address, server, tls, turns }.run().await
     }
 }

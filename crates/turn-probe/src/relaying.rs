@@ -19,7 +19,7 @@ const RESEND_EVERY: Duration = Duration::from_millis(200);
 /// How long data may take one way. A way that is slower than this carries no conversation.
 const ONE_WAY: Duration = Duration::from_secs(2);
 
-/// Data that nobody else sends. Its length is a multiple of four, since `turn-types` does not expect the
+/// Data that is unlike any other. Its length is a multiple of four, since `turn-types` does not expect the
 /// bytes that TURN pads channel data with in a stream.
 pub(crate) fn payload() -> Vec<u8> {
     format!("turn-probe{:032x}..", u128::from(TransactionId::generate())).into_bytes()
@@ -77,11 +77,21 @@ impl Way<'_> {
 
 /// Sends again and again until it is heard.
 pub(crate) async fn deliver<T>(
-    mut way: Way<'_>,
+    way: Way<'_>,
     data: &[u8],
     hear: impl Future<Output = Result<T, Failure>>,
     leg: Leg,
 ) -> Result<T, Failure> {
+    within(ONE_WAY, way, data, hear).await.unwrap_or(Err(Failure::Lost(leg)))
+}
+
+/// Sends again and again until it is heard; `None` if it is not heard in time.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    mut way: Way<'_>,
+    data: &[u8],
+    hear: impl Future<Output = Result<T, Failure>>,
+) -> Option<Result<T, Failure>> {
     let mut ticks = interval(RESEND_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let sending = async {
@@ -98,5 +108,5 @@ pub(crate) async fn deliver<T>(
             failure = sending => Err(failure),
         }
     };
-    timeout(ONE_WAY, delivered).await.unwrap_or(Err(Failure::Lost(leg)))
+    timeout(limit, delivered).await.ok()
 }

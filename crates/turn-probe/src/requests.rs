@@ -8,7 +8,11 @@ use turn_types::{
     message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH},
 };
 
-use crate::{failure::Failure, session::Session, step::Found};
+use crate::{
+    failure::Failure,
+    session::Session,
+    step::{Found, Relayed},
+};
 
 /// The protocol number of UDP, which is what TURN relays.
 const UDP: u8 = 17;
@@ -20,6 +24,8 @@ pub(crate) const CHANNEL: u16 = 0x4000;
 pub(crate) struct Lent {
     pub(crate) session: Session,
     pub(crate) relay: SocketAddr,
+    /// The address that the server sees us at.
+    pub(crate) mapped: Option<SocketAddr>,
 }
 
 /// Asks which address the server sees us at.
@@ -37,8 +43,14 @@ pub(crate) async fn allocate(
     let answer = session
         .request(ALLOCATE, |message| message.add_attribute(&RequestedTransport::new(UDP)))
         .await?;
-    let (relay, lifetime) = (answer.relayed()?, answer.lifetime()?);
-    Ok((Lent { session, relay }, Found::Relayed { address: relay, lifetime }))
+    let relay = answer.relayed()?;
+    let relayed = Relayed {
+        mapped: answer.mapped().ok(),
+        local: Some(session.connection().local().ip()),
+        demands_credentials: session.is_signing(),
+        ..Relayed::new(relay, answer.lifetime()?)
+    };
+    Ok((Lent { session, relay, mapped: relayed.mapped }, Found::Relayed(relayed)))
 }
 
 /// Permits each relay to hear the other.

@@ -1,17 +1,23 @@
 //! A conversation with one server: requests with their answers, and data.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use stun_proto::{
     Instant as StunInstant,
     agent::{StunAgent, StunAgentPollRet},
-    auth::{LongTermClientAuth, LongTermClientValidation},
+    auth::{LongTermClientAuth, LongTermClientAuthErrorReason, LongTermClientValidation},
     types::{
         TransportType,
-        attribute::{AlternateServer, ErrorCode, XorMappedAddress},
+        attribute::{AlternateServer, ErrorCode, Nonce, Realm, Software, XorMappedAddress},
         message::{
-            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunWriteError,
-            TransactionId,
+            LongTermCredentials, Message, MessageClass, MessageWriteVec, Method, StunParseError,
+            StunWriteError, TransactionId,
         },
         prelude::{MessageWrite, MessageWriteExt},
     },
@@ -55,20 +61,28 @@ pub(crate) enum From {
     Peer(SocketAddr),
 }
 
+/// What a server calls itself (SOFTWARE), once it has said so.
+pub(crate) type ServerName = Arc<OnceLock<Text>>;
+
 /// A conversation over one connection.
 pub(crate) struct Session {
     connection: Connection,
     agent: StunAgent,
     auth: LongTermClientAuth,
+    /// Kept out of what the server says.
+    secrets: Vec<String>,
     started: Instant,
     kept: VecDeque<PeerData>,
-    /// What answered instead of a STUN server, in the middle of silence.
-    stranger: Option<Stranger>,
+    server_name: ServerName,
+    /// The requests so far, whose answers may still come in.
+    asked: Vec<TransactionId>,
+    /// What came in instead of an answer, in the middle of silence.
+    oddity: Option<Failure>,
 }
 
 impl Session {
     /// A conversation whose requests are given up after `patience`.
-    pub(crate) fn new(connection: Connection, patience: Duration) -> Self {
+    pub(crate) fn new(connection: Connection, patience: Duration, server_name: ServerName) -> Self {
         let transport = match connection.is_udp() {
             true => TransportType::Udp,
             false => TransportType::Tcp,
@@ -83,14 +97,18 @@ impl Session {
             connection,
             agent,
             auth: LongTermClientAuth::new(),
+            secrets: Vec::new(),
             started: Instant::now(),
             kept: VecDeque::new(),
-            stranger: None,
+            server_name,
+            asked: Vec::new(),
+            oddity: None,
         }
     }
 
     /// Authenticates from now on, if the server asks for it.
     pub(crate) fn authenticate(&mut self, username: &str, password: &str) {
+        self.secrets = [username, password].map(str::to_owned).into();
         let credentials = LongTermCredentials::new(username.to_owned(), password.to_owned());
         self.auth.set_credentials(credentials);
     }
@@ -113,11 +131,29 @@ impl Session {
         let mut tries = 1;
         loop {
             let request = self.signed(method, &add)?;
-            let answer = self.exchange(request).await?;
+            let answer = match self.exchange(request).await {
+                // It is there, and may need its time: coturn tries all ports before it says 508.
+                Err(Failure::Timeout(_)) if (2..MAX_TRIES).contains(&tries) => {
+                    tries = MAX_TRIES;
+                    continue;
+                }
+                Err(Failure::Timeout(limit)) if tries > 1 => {
+                    return Err(Failure::FellSilent(limit));
+                }
+                outcome => outcome?,
+            };
             let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
-            match quietly(|| self.auth.validate_incoming_message(&message)) {
+            if is_nonce_cut(&message) {
+                return Err(malformed());
+            }
+            match contained(|| quietly(|| self.auth.validate_incoming_message(&message)))? {
                 Ok(LongTermClientValidation::ResendRequest(_)) if tries < MAX_TRIES => tries += 1,
-                outcome => return judge(answer, outcome.is_ok(), self.is_signing()),
+                Err(error)
+                    if error.reason() == LongTermClientAuthErrorReason::UnsupportedFeature =>
+                {
+                    return Err(Failure::UnsupportedAlgorithm);
+                }
+                outcome => return self.judge(answer, outcome.is_ok()),
             }
         }
     }
@@ -148,13 +184,13 @@ impl Session {
                 return Ok(data);
             }
             let incoming = self.connection.receive().await?;
-            self.sort(incoming);
+            contained(|| self.sort(incoming))?;
         }
         Err(Failure::Flooded)
     }
 
     /// Whether the server asked for credentials already.
-    fn is_signing(&self) -> bool {
+    pub(crate) fn is_signing(&self) -> bool {
         self.auth.message_signature_bytes() > 0
     }
 
@@ -170,12 +206,13 @@ impl Session {
             message.add_fingerprint()?;
             Ok(message.finish())
         };
-        quietly(sign).map_err(|_: StunWriteError| Failure::Unsendable)
+        contained(|| quietly(sign))?.map_err(|_: StunWriteError| Failure::Unsendable)
     }
 
     /// Sends a request, again and again over UDP, until it is answered.
     async fn exchange(&mut self, request: Vec<u8>) -> Result<Vec<u8>, Failure> {
         let id = Message::from_bytes(&request).map_err(|_| Failure::Unsendable)?.transaction_id();
+        self.asked.push(id);
         let server = self.connection.server();
         let now = self.now();
         self.agent.send_request(&request, server, now).map_err(|_| Failure::Unsendable)?;
@@ -190,7 +227,8 @@ impl Session {
             let pause = wake.saturating_duration_since(self.now());
             tokio::select! {
                 incoming = self.connection.receive() => {
-                    if let Some(answer) = self.answer_in(incoming?, id) {
+                    let incoming = incoming?;
+                    if let Some(answer) = contained(|| self.answer_in(incoming, id))? {
                         return Ok(answer);
                     }
                     noise += 1;
@@ -219,6 +257,9 @@ impl Session {
             && message.is_response()
             && message.transaction_id() == id
         {
+            if let Ok(software) = message.attribute::<Software>() {
+                self.server_name.get_or_init(|| Text::new(software.software()));
+            }
             let (server, now) = (self.connection.server(), self.now());
             let is_ours = self.agent.handle_stun_message_with_time(&message, server, now);
             return is_ours.then(|| bytes.clone());
@@ -227,29 +268,61 @@ impl Session {
         None
     }
 
-    /// Keeps data of peers, and notes who talks if that is no STUN server.
+    /// Keeps data of peers, and notes what else came in.
     fn sort(&mut self, incoming: Incoming) {
+        self.oddity = oddity(&incoming, &self.asked).or(self.oddity.take());
         let data = match incoming {
             Incoming::Channel(bytes) => ChannelData::parse(&bytes).ok().map(|channel| PeerData {
                 from: From::Channel(channel.id()),
                 data: channel.data().to_vec(),
             }),
             Incoming::Stun(bytes) => indicated_data(&bytes),
-            Incoming::Junk(stranger) => {
-                self.stranger = Some(stranger);
-                None
-            }
+            Incoming::Elsewhere(..) | Incoming::Junk(_) => None,
         };
         if self.kept.len() < MAX_KEPT {
             self.kept.extend(data);
         }
     }
 
-    fn silence(&self, lasted: Duration) -> Failure {
-        match self.stranger {
-            Some(stranger) => Failure::NotStun(stranger),
-            None => Failure::Timeout(lasted),
+    /// What an answer means. Only the server can have made it, since only the server knows the request's
+    /// id; but a success that is not signed comes from a server that did not check who we are.
+    fn judge(&self, answer: Vec<u8>, is_valid: bool) -> Result<Answer, Failure> {
+        let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
+        if message.class() == MessageClass::Error {
+            return Err(self.refusal(&message));
         }
+        match is_valid || !self.is_signing() {
+            true => Ok(Answer(answer)),
+            false => Err(Failure::BadSignature),
+        }
+    }
+
+    fn refusal(&self, message: &Message<'_>) -> Failure {
+        const TRY_ALTERNATE: u16 = 300;
+        const UNAUTHORIZED: u16 = 401;
+        match message.attribute::<ErrorCode>() {
+            Ok(error) if error.code() == TRY_ALTERNATE => {
+                let to = message.attribute::<AlternateServer>().ok();
+                Failure::Redirected(to.map(|to| to.server()))
+            }
+            Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Realm>().is_err() => {
+                Failure::NoChallenge("a realm")
+            }
+            Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Nonce>().is_err() => {
+                Failure::NoChallenge("a nonce")
+            }
+            Ok(error) => {
+                let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
+                let reason = secrets
+                    .fold(error.reason().to_owned(), |text, secret| text.replace(secret, "…"));
+                Failure::Refusal { code: error.code(), reason: Text::new(&reason) }
+            }
+            Err(_) => Failure::Incomplete("the error's code"),
+        }
+    }
+
+    fn silence(&self, lasted: Duration) -> Failure {
+        self.oddity.clone().unwrap_or(Failure::Timeout(lasted))
     }
 
     fn now(&self) -> StunInstant {
@@ -286,33 +359,46 @@ impl Answer {
     }
 }
 
-/// What an answer means. Nobody else can have made it, since nobody else knows the request's id; but a
-/// success that is not signed comes from a server that did not check who we are.
-fn judge(answer: Vec<u8>, is_valid: bool, is_signed: bool) -> Result<Answer, Failure> {
-    let message = Message::from_bytes(&answer).map_err(|_| malformed())?;
-    if message.class() == MessageClass::Error {
-        return Err(refusal(&message));
-    }
-    match is_valid || !is_signed {
-        true => Ok(Answer(answer)),
-        false => Err(Failure::BadSignature),
-    }
-}
-
-fn refusal(message: &Message<'_>) -> Failure {
-    const TRY_ALTERNATE: u16 = 300;
-    match message.attribute::<ErrorCode>() {
-        Ok(error) if error.code() == TRY_ALTERNATE => {
-            let to = message.attribute::<AlternateServer>().ok();
-            Failure::Redirected(to.map(|to| to.server()))
+/// What is odd about a message that answers nothing. An answer from elsewhere counts only if it is one.
+fn oddity(incoming: &Incoming, asked: &[TransactionId]) -> Option<Failure> {
+    let (bytes, from) = match incoming {
+        Incoming::Junk(stranger) => return Some(Failure::NotStun(*stranger)),
+        Incoming::Channel(_) => return None,
+        Incoming::Stun(bytes) => (bytes, None),
+        Incoming::Elsewhere(bytes, from) => (bytes, Some(*from)),
+    };
+    match (Message::from_bytes(bytes), from) {
+        (Ok(message), Some(from)) if message.is_response() => Some(Failure::AnsweredFrom(from)),
+        (Ok(message), None) if message.is_response() => {
+            let is_late = asked.contains(&message.transaction_id());
+            (!is_late).then_some(Failure::WrongTransaction)
         }
-        Ok(error) => Failure::Refusal { code: error.code(), reason: Text::new(error.reason()) },
-        Err(_) => Failure::Incomplete("the error's code"),
+        (Err(StunParseError::FingerprintMismatch), None) => Some(Failure::WrongFingerprint),
+        _ => None,
     }
 }
 
 fn malformed() -> Failure {
     Failure::NotStun(Stranger::Unknown)
+}
+
+/// Whether `stun-proto` would panic on a nonce: it cuts off what follows RFC 8489's cookie after four
+/// bytes, and here that is in the middle of a character.
+fn is_nonce_cut(message: &Message<'_>) -> bool {
+    const COOKIE: &str = "obMatJos2";
+    const FEATURES_BYTES: usize = 4;
+    message.attribute::<Nonce>().is_ok_and(|nonce| {
+        let features = nonce.nonce().strip_prefix(COOKIE);
+        features.is_some_and(|text| {
+            text.len() >= FEATURES_BYTES && !text.is_char_boundary(FEATURES_BYTES)
+        })
+    })
+}
+
+/// Contains a panic of a library that reads what a server sent. The session ends with the failure, so
+/// that nothing half done is seen.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_panic| malformed())
 }
 
 fn indicated_data(bytes: &[u8]) -> Option<PeerData> {
@@ -325,7 +411,18 @@ fn indicated_data(bytes: &[u8]) -> Option<PeerData> {
     Some(PeerData { from: From::Peer(peer), data })
 }
 
-/// Lets nobody trace what is done with the key: the spans of `stun-types` hold it.
+/// Keeps what is done with the key out of traces: the spans of `stun-types` hold it.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     dispatcher::with_default(&Dispatch::none(), work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_library_is_a_failure() {
+        let outcome = contained(|| -> u8 { panic!("this panic is a part of the test") });
+        assert_eq!(outcome, Err(malformed()));
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use matrix_sdk_turn::IceUri;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Text};
 
 /// One thing that was tried, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +26,13 @@ pub struct Step {
     pub began: Duration,
     /// How long it took.
     pub took: Duration,
+    /// What the server calls itself (SOFTWARE), if it has said so by then.
+    pub server_name: Option<Text>,
 }
 
 impl Step {
-    /// A step that somebody else took, for whoever draws steps or writes tests. It began at once and
-    /// took no time: set [`began`](Self::began) and [`took`](Self::took) if it did not.
+    /// A step for tests and examples. It began at once and took no time: set [`began`](Self::began) and
+    /// [`took`](Self::took) if it did not.
     pub fn new(
         uri: IceUri,
         address: Option<SocketAddr>,
@@ -38,7 +40,7 @@ impl Step {
         outcome: impl Into<Outcome>,
     ) -> Self {
         let (began, took) = (Duration::ZERO, Duration::ZERO);
-        Self { uri, address, kind, outcome: outcome.into(), began, took }
+        Self { uri, address, kind, outcome: outcome.into(), began, took, server_name: None }
     }
 
     /// Why it failed; `None` if it did not.
@@ -58,9 +60,10 @@ impl Step {
     }
 }
 
-/// What is tried, in this order.
+/// What is tried.
 ///
-/// For a `stun:` URI, the probe ends after [`Binding`](Self::Binding).
+/// For a `stun:` URI, the probe ends after [`Binding`](Self::Binding). For others,
+/// [`Allocate`](Self::Allocate) decides and comes first: servers may refuse Binding and relay all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum StepKind {
@@ -87,7 +90,6 @@ pub enum StepKind {
     Relay,
     /// Send data from a socket of ours straight to the first relay, and back. This is how a peer that
     /// needs no relay itself reaches one that does, through the firewall in front of the TURN server.
-    /// Only tried over UDP.
     Direct,
     /// Give the relays back: Refresh with a lifetime of zero.
     Refresh,
@@ -178,12 +180,33 @@ pub enum Found {
     /// The address that the server sees us at.
     Mapped(SocketAddr),
     /// A relay.
-    Relayed {
-        /// Where others send to.
-        address: SocketAddr,
-        /// How long it is lent for, unless refreshed.
-        lifetime: Duration,
-    },
+    Relayed(Relayed),
+    /// Data goes both ways, as long as the first datagram comes from outside: what the relay itself sends
+    /// first does not arrive.
+    OnlyAnswers,
+}
+
+/// A relay that was lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Relayed {
+    /// Where others send to.
+    pub address: SocketAddr,
+    /// How long it is lent for, unless refreshed.
+    pub lifetime: Duration,
+    /// The address that the server sees us at, if it says so.
+    pub mapped: Option<SocketAddr>,
+    /// The address that we sent from, by our own machine.
+    pub local: Option<IpAddr>,
+    /// Whether the server asked for credentials.
+    pub demands_credentials: bool,
+}
+
+impl Relayed {
+    /// A relay of a server that asks for credentials.
+    pub fn new(address: SocketAddr, lifetime: Duration) -> Self {
+        Self { address, lifetime, mapped: None, local: None, demands_credentials: true }
+    }
 }
 
 impl fmt::Display for Found {
@@ -199,9 +222,10 @@ impl fmt::Display for Found {
                 write!(f, "certificate valid for another {} days", left.as_secs() / (24 * 3600))
             }
             Self::Mapped(address) => write!(f, "seen as {address}"),
-            Self::Relayed { address, lifetime } => {
+            Self::Relayed(Relayed { address, lifetime, .. }) => {
                 write!(f, "relay {address}, lent for {} s", lifetime.as_secs())
             }
+            Self::OnlyAnswers => f.write_str("works, if the first datagram comes from outside"),
         }
     }
 }
@@ -214,8 +238,15 @@ pub enum Skipped {
     Dtls,
     /// The relay is for IPv4 and we are not, or the other way round.
     OtherFamily,
-    /// The TURN server denies our own address as a peer, or we do not know it.
+    /// Our own address, as the server sees it, is not known.
     NoPeerAddress,
+    /// The relay's address is closer to us than the TURN server's: on this machine or in its network,
+    /// where no server may send us.
+    TooClose,
+    /// There are more URIs or addresses than are tried.
+    TooMany,
+    /// The time for the whole probe was over.
+    OutOfTime,
 }
 
 impl fmt::Display for Skipped {
@@ -225,7 +256,14 @@ impl fmt::Display for Skipped {
             Self::OtherFamily => {
                 "not tried: the relay has an address of the other family than ours"
             }
-            Self::NoPeerAddress => "not tried: the TURN server takes our own address for no peer",
+            Self::NoPeerAddress => {
+                "not tried: the TURN server does not say which address it sees us at"
+            }
+            Self::TooMany => "not tried: there are too many",
+            Self::OutOfTime => "not tried: the time for all of it was over",
+            Self::TooClose => {
+                "not tried: the relay's address is in a network that the TURN server is not in"
+            }
         })
     }
 }

@@ -1,59 +1,27 @@
 //! What there is to say, as data.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use matrix_sdk_turn::InvalidIceUri;
+use matrix_sdk_turn::{IceTransport, InvalidIceUri};
 
-use super::Origin;
-use crate::failure::{CertificateFault, Stranger, Text};
+use super::circumstances::Origin;
+use crate::failure::{CertificateFault, NameFault, Stranger, Text, Unreachable};
 
-/// Something to be said: what it means and what to change are said by its [`Cause`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What it is.
-    pub cause: Cause,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The routes it is about, as indices into [`Diagnosis::routes`](crate::Diagnosis::routes). None, if
-    /// it is about the whole set-up.
-    pub routes: Vec<usize>,
-}
+/// How many places are listed before the rest is counted.
+const MAX_LISTED: usize = 3;
 
-/// How bad it is, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Calls fail because of it.
-    Problem,
-    /// Some calls are going to fail, or soon will.
-    Warning,
-    /// It could be better.
-    Note,
-}
-
-impl Severity {
-    /// A stable name, for files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Problem => "problem",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// What is the matter.
-///
-/// [`meaning`](Self::meaning) says what it means, and [`advice`](Self::advice) what to change.
+/// What is the matter. What it means and what to change are in its
+/// [`Explanation`](crate::Explanation), as a part of the [`Finding`](crate::Finding).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
     /// The homeserver hands out no TURN server.
     NoTurn,
-    /// It hands out one that nobody can use: what is wrong with it.
+    /// It hands out one that no client can use: what is wrong with it.
     Misconfigured(Text),
     /// It refuses TURN to the account.
     Forbidden,
@@ -61,28 +29,51 @@ pub enum Cause {
     NoTurnUri,
     /// A URI that no client can use.
     UnusableUri(InvalidIceUri),
+    /// A URI names an address that can be reached from its own network alone, or from its own machine.
+    PrivateUri(IpAddr),
+    /// Browsers do not connect to the port.
+    PortRefusedByBrowsers(u16),
+    /// Everything is over UDP.
+    OnlyUdp,
+    /// There is no `turns:` URI.
+    NoTls,
+    /// There are `turns:` URIs, but none on port 443.
+    NoHttpsPort,
+    /// Credentials expire before many a call is over.
+    ShortTtl(Duration),
+    /// A URI is for DTLS, and was not tried.
+    DtlsNotTried,
+    /// So many URIs or addresses were not tried, since there are too many.
+    TooMany(usize),
+    /// The time was over before it was tried to the end.
+    OutOfTime,
+
     /// A name has no address.
     UnknownName {
         /// The name.
         host: String,
-        /// What the resolver says.
-        why: Text,
+        /// Why.
+        fault: NameFault,
     },
-    /// Nobody listens at the port.
+    /// The name cannot be looked up in time.
+    SlowName(String),
+    /// Nothing listens at the ports.
     PortClosed {
-        /// The address.
-        address: SocketAddr,
-        /// `UDP` or `TCP`.
-        transport: &'static str,
+        /// Where.
+        places: Places,
+        /// Where the same address speaks TURN.
+        sibling: Option<Place>,
     },
-    /// Nothing comes back from the port.
+    /// Nothing comes back from the ports.
     Silent {
-        /// The address.
-        address: SocketAddr,
-        /// `UDP` or `TCP`.
-        transport: &'static str,
+        /// Where.
+        places: Places,
+        /// Where the same address speaks TURN.
+        sibling: Option<Place>,
     },
-    /// Nothing comes back by UDP, while TCP works.
+    /// A firewall says that it rejects what is sent there.
+    Rejected(Places),
+    /// Nothing comes back by UDP, while TURN over TCP works at the same port.
     UdpFiltered {
         /// The port.
         port: u16,
@@ -92,11 +83,41 @@ pub enum Cause {
         /// The address.
         ip: IpAddr,
     },
-    /// This machine has no way to the address.
+    /// This machine has no route to the address.
     NoRoute {
         /// Whether the address is one of IPv6.
         ipv6: bool,
     },
+    /// The network says that the address cannot be reached.
+    Unroutable {
+        /// The address.
+        ip: IpAddr,
+        /// What the network says.
+        why: Unreachable,
+    },
+    /// This machine's own firewall lets nothing out to the port.
+    HeldBack(Places),
+    /// The router of this network has the server's address, and does not reflect to the server.
+    Hairpin(SocketAddr),
+    /// Answers come from another address.
+    AnsweredFrom {
+        /// The address that was asked.
+        asked: SocketAddr,
+        /// The address that answers.
+        from: SocketAddr,
+    },
+    /// A web proxy has the name, and drops everything but HTTP.
+    BehindWebProxy(String),
+    /// Something else than a TURN server answers.
+    NotTurn {
+        /// Where.
+        places: Places,
+        /// What.
+        stranger: Stranger,
+        /// Where the same address speaks TURN.
+        sibling: Option<Place>,
+    },
+
     /// The certificate is not accepted.
     Certificate {
         /// The name that was asked for.
@@ -104,6 +125,8 @@ pub enum Cause {
         /// What is wrong.
         fault: CertificateFault,
     },
+    /// The server demands a certificate of the client.
+    ClientCertificate,
     /// TLS fails, and not for the certificate.
     TlsFails(Text),
     /// The certificate is about to expire.
@@ -111,12 +134,13 @@ pub enum Cause {
         /// In how many days.
         days: u64,
     },
-    /// Something else than a TURN server answers.
-    NotTurn(Stranger),
+
     /// The credentials are rejected, since they have expired.
     Expired {
         /// How long ago, by this machine's clock.
         ago: Duration,
+        /// Where they come from.
+        origin: Origin,
     },
     /// The homeserver's clock and this machine's differ.
     ClocksDiffer {
@@ -129,7 +153,7 @@ pub enum Cause {
     },
     /// The credentials are rejected, although they have not expired.
     SecretsDiffer {
-        /// Who handed them over.
+        /// Where they come from.
         origin: Origin,
         /// For how long they are still valid, by this machine's clock.
         valid_for: Duration,
@@ -138,26 +162,55 @@ pub enum Cause {
     },
     /// A username and a password that do not expire are rejected.
     PasswordRejected {
-        /// Who handed them over.
+        /// Where they come from.
         origin: Origin,
+    },
+    /// The TURN server relays for clients without credentials.
+    OpenRelay,
+    /// The TURN server asks for credentials without the realm or the nonce that they are signed with.
+    NoChallenge(&'static str),
+    /// The TURN server demands an algorithm that clients do not have.
+    UnsupportedAlgorithm,
+
+    /// The TURN server answers STUN, and lends no relays.
+    OnlyStun,
+    /// The TURN server relays, and does not answer Binding requests.
+    NoBinding,
+    /// The TURN server answers the first request, and falls silent once it would relay.
+    FellSilent {
+        /// Whether it answers nothing else either.
+        is_busy: bool,
     },
     /// The TURN server does not relay to itself.
     PeerDenied {
         /// The address that it denies.
         ip: IpAddr,
+        /// The address that clients reach it at.
+        server: IpAddr,
     },
+    /// The TURN server does not relay to this machine's address.
+    OwnAddressDenied(IpAddr),
     /// The TURN server lends no relay of the family that is asked for (440), or none that reaches the
     /// peer's (443).
     WrongFamily {
         /// The error code.
         code: u16,
     },
-    /// The account has as many relays as the TURN server allows.
-    Quota,
-    /// The TURN server has no port left.
+    /// A quota is used up.
+    Quota(QuotaUser),
+    /// The TURN server has no port for the first relay.
+    NoRelayAddress,
+    /// The TURN server has ports for some relays, and none for more.
     NoPorts,
-    /// The relay has an address that nobody outside can reach.
+    /// The relay has an address that cannot be reached from outside.
     PrivateRelay {
+        /// The relay's.
+        relay: IpAddr,
+        /// The server's.
+        server: IpAddr,
+    },
+    /// The relay has another public address than the server, and data does not arrive there.
+    RelayElsewhere {
         /// The relay's.
         relay: IpAddr,
         /// The server's.
@@ -167,11 +220,24 @@ pub enum Cause {
     RelayedDataLost {
         /// A relay.
         relay: SocketAddr,
+        /// Whether data from outside arrives at relays.
+        is_reached_from_outside: bool,
     },
     /// Data from outside to a relay is lost.
     RelayPortsFiltered {
         /// The relay.
         relay: SocketAddr,
+    },
+    /// What a relay sends unasked does not arrive.
+    OnlyAnswers,
+    /// The TURN server sees clients at another address than their own.
+    SourceNat {
+        /// The address that the server sees.
+        seen: IpAddr,
+        /// This machine's.
+        local: IpAddr,
+        /// Whether this machine may be in the server's own network.
+        is_near: bool,
     },
     /// The TURN server answers an error that is none of the above.
     Refused {
@@ -184,72 +250,161 @@ pub enum Cause {
     Redirected {
         /// Where to.
         to: Option<SocketAddr>,
+        /// Whether that is where they come from.
+        in_circle: bool,
     },
+    /// The TURN server's answers have the ids of other requests.
+    WrongTransaction,
+    /// The checksum of the TURN server's answers is wrong.
+    WrongFingerprint,
+    /// The TURN server's answers are not signed with the password.
+    WrongSignature,
     /// The TURN server does what none should: what that is.
     Misbehaves(Text),
-    /// Everything is over UDP.
-    OnlyUdp,
-    /// There is no `turns:` URI.
-    NoTls,
-    /// There are `turns:` URIs, but none on port 443.
-    NoHttpsPort,
-    /// Credentials expire before many a call is over.
-    ShortTtl(Duration),
-    /// A URI is for DTLS, and was not tried.
-    DtlsNotTried,
 }
 
 impl Cause {
-    /// A stable name, for files: `secrets_differ`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoTurn => "no_turn",
-            Self::Misconfigured(_) => "misconfigured",
-            Self::Forbidden => "forbidden",
-            Self::NoTurnUri => "no_turn_uri",
-            Self::UnusableUri(_) => "unusable_uri",
-            Self::UnknownName { .. } => "unknown_name",
-            Self::PortClosed { .. } => "port_closed",
-            Self::Silent { .. } => "silent",
-            Self::UdpFiltered { .. } => "udp_filtered",
-            Self::Ipv6Dead { .. } => "ipv6_dead",
-            Self::NoRoute { .. } => "no_route",
-            Self::Certificate { fault, .. } => certificate_code(fault),
-            Self::TlsFails(_) => "tls_fails",
-            Self::CertificateExpiresSoon { .. } => "certificate_expires_soon",
-            Self::NotTurn(_) => "not_turn",
-            Self::Expired { .. } => "expired",
-            Self::ClocksDiffer { .. } => "clocks_differ",
-            Self::SecretsDiffer { .. } => "secrets_differ",
-            Self::PasswordRejected { .. } => "password_rejected",
-            Self::PeerDenied { .. } => "peer_denied",
-            Self::WrongFamily { .. } => "wrong_family",
-            Self::Quota => "quota",
-            Self::NoPorts => "no_ports",
-            Self::PrivateRelay { .. } => "private_relay",
-            Self::RelayedDataLost { .. } => "relayed_data_lost",
-            Self::RelayPortsFiltered { .. } => "relay_ports_filtered",
-            Self::Refused { .. } => "refused",
-            Self::Redirected { .. } => "redirected",
-            Self::Misbehaves(_) => "misbehaves",
-            Self::OnlyUdp => "only_udp",
-            Self::NoTls => "no_tls",
-            Self::NoHttpsPort => "no_https_port",
-            Self::ShortTtl(_) => "short_ttl",
-            Self::DtlsNotTried => "dtls_not_tried",
+    /// Takes the places of a cause that is the same but for them, and says whether it did.
+    pub(super) fn absorb(&mut self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::PortClosed { places, sibling },
+                Self::PortClosed { places: others, sibling: other },
+            )
+            | (Self::Silent { places, sibling }, Self::Silent { places: others, sibling: other }) => {
+                sibling == other && places.absorb(others)
+            }
+            (
+                Self::NotTurn { places, stranger, sibling },
+                Self::NotTurn { places: others, stranger: other, sibling: place },
+            ) => stranger == other && sibling == place && places.absorb(others),
+            (Self::Rejected(places), Self::Rejected(others))
+            | (Self::HeldBack(places), Self::HeldBack(others)) => places.absorb(others),
+            // Relays differ in their ports alone.
+            (Self::RelayPortsFiltered { relay }, Self::RelayPortsFiltered { relay: other }) => {
+                relay.ip() == other.ip()
+            }
+            (
+                Self::RelayedDataLost { relay, is_reached_from_outside },
+                Self::RelayedDataLost { relay: other, is_reached_from_outside: reached },
+            ) => relay.ip() == other.ip() && is_reached_from_outside == reached,
+            (cause, other) => cause == other,
         }
     }
 }
 
-fn certificate_code(fault: &CertificateFault) -> &'static str {
-    match fault {
-        CertificateFault::Expired { .. } => "certificate_expired",
-        CertificateFault::NotYetValid { .. } => "certificate_not_yet_valid",
-        CertificateFault::WrongName { .. } => "certificate_wrong_name",
-        CertificateFault::SelfSigned => "certificate_self_signed",
-        CertificateFault::UnknownIssuer { .. } => "certificate_unknown_issuer",
-        CertificateFault::IncompleteChain { .. } => "certificate_incomplete_chain",
-        CertificateFault::Revoked => "certificate_revoked",
-        CertificateFault::Other(_) => "certificate_not_accepted",
+/// By which relays a quota is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QuotaUser {
+    /// The probe's own: as many as a call takes.
+    Ours,
+    /// Others of the account or the server.
+    Others,
+    /// It is no number of relays, but bandwidth.
+    Bandwidth,
+}
+
+/// A port of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Place {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// By which transport.
+    pub transport: IceTransport,
+    /// Whether TLS is spoken there, or should be.
+    pub is_tls: bool,
+}
+
+impl Place {
+    /// A port of a server, without TLS.
+    pub fn new(address: SocketAddr, transport: IceTransport) -> Self {
+        Self { address, transport, is_tls: false }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} over {}", self.address, transport_name(self.transport))
+    }
+}
+
+pub(super) fn transport_name(transport: IceTransport) -> &'static str {
+    match transport {
+        IceTransport::Udp => "UDP",
+        IceTransport::Tcp => "TCP",
+    }
+}
+
+/// Ports that have the same in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places(Vec<Place>);
+
+impl Places {
+    /// All of them; there is at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter()
+    }
+
+    fn absorb(&mut self, others: &Self) -> bool {
+        for place in &others.0 {
+            if !self.0.contains(place) {
+                self.0.push(*place);
+            }
+        }
+        true
+    }
+
+    /// The ports, as firewalls name them: `3478/udp and 3478/tcp`.
+    pub(super) fn ports(&self) -> String {
+        let mut ports: Vec<String> = Vec::new();
+        for place in &self.0 {
+            let transport = transport_name(place.transport).to_lowercase();
+            let port = format!("{}/{transport}", place.address.port());
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        enumeration(&ports)
+    }
+}
+
+impl From<Place> for Places {
+    fn from(place: Place) -> Self {
+        Self(vec![place])
+    }
+}
+
+/// `192.0.2.1:3478 over UDP and TCP`, addresses beyond the third counted.
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut addresses: Vec<(SocketAddr, Vec<String>)> = Vec::new();
+        for place in &self.0 {
+            let transport = transport_name(place.transport).to_owned();
+            match addresses.iter_mut().find(|(address, _)| *address == place.address) {
+                Some((_, transports)) if transports.contains(&transport) => {}
+                Some((_, transports)) => transports.push(transport),
+                None => addresses.push((place.address, vec![transport])),
+            }
+        }
+        let rest = addresses.len().saturating_sub(MAX_LISTED);
+        let mut listed: Vec<String> = addresses
+            .iter()
+            .take(MAX_LISTED)
+            .map(|(address, transports)| format!("{address} over {}", enumeration(transports)))
+            .collect();
+        if rest > 0 {
+            listed.push(format!("{rest} more"));
+        }
+        f.write_str(&enumeration(&listed))
+    }
+}
+
+fn enumeration(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -5,14 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use matrix_sdk_turn::{IceTransport, TurnServer};
 
 use super::{
-    cause::{Cause, Severity},
+    cause::{Cause, Place, QuotaUser},
     circumstances::Circumstances,
+    finding::Severity,
     rejection::rejection,
     route::{Route, RouteStatus},
 };
 use crate::{
-    failure::{Failure, Text},
-    step::{Step, StepKind},
+    address::is_private,
+    failure::{Failure, Stranger, Text, Unreachable},
+    step::{Found, Step, StepKind},
 };
 
 /// All that it takes to say why a route fails.
@@ -27,105 +29,216 @@ impl Failing<'_> {
     /// How a route ended, and why; `None` if it does not fail.
     pub(super) fn explain(&self, route: &Route) -> Option<(RouteStatus, Cause, Severity)> {
         let broken = |cause| Some((RouteStatus::Broken, cause, Severity::Problem));
-        if let Some(cause) = private_relay(route) {
+        if let Some(cause) = wrong_addresses(route) {
             return broken(cause);
         }
         let step = route.failed()?;
         let failure = step.failure()?;
+        if let Some(Found::OnlyAnswers) = route.step(StepKind::Direct).and_then(Step::found) {
+            // coturn gives a relay up that may not send.
+            return broken(Cause::OnlyAnswers);
+        }
         if let Failure::Redirected(to) = failure {
-            let has_route = |to| {
-                self.routes.iter().any(|other| other.uri == route.uri && other.address == Some(to))
-            };
-            return match to.filter(|to| has_route(*to)) {
-                Some(_) => {
-                    Some((RouteStatus::Redirected, Cause::Redirected { to: *to }, Severity::Note))
-                }
-                None => broken(Cause::Redirected { to: *to }),
-            };
+            return Some(self.redirected(route, *to));
         }
         match self.cause(route, step, failure) {
             cause @ Cause::NoRoute { ipv6: true } => {
                 Some((RouteStatus::Untested, cause, Severity::Note))
             }
+            cause @ Cause::HeldBack(_) => Some((RouteStatus::Untested, cause, Severity::Warning)),
+            // Peers in a private network need no relay to reach each other.
+            cause @ Cause::OwnAddressDenied(ip) if is_private(ip) => {
+                Some((RouteStatus::Works, cause, Severity::Note))
+            }
             cause => broken(cause),
         }
     }
 
+    fn redirected(&self, route: &Route, to: Option<SocketAddr>) -> (RouteStatus, Cause, Severity) {
+        let is_tried = |address| {
+            self.routes
+                .iter()
+                .find(|other| other.uri == route.uri && other.address == Some(address))
+        };
+        let next = to.and_then(is_tried);
+        let leads_back = |next: &Route| {
+            let failure = next.failed().and_then(Step::failure);
+            matches!(failure, Some(Failure::Redirected(back)) if *back == route.address)
+        };
+        let in_circle = to.is_some() && to == route.address || next.is_some_and(leads_back);
+        let cause = Cause::Redirected { to, in_circle };
+        match next.is_some() && !in_circle {
+            true => (RouteStatus::Redirected, cause, Severity::Note),
+            false => (RouteStatus::Broken, cause, Severity::Problem),
+        }
+    }
+
     fn cause(&self, route: &Route, step: &Step, failure: &Failure) -> Cause {
-        match (step.kind, route.address) {
-            (StepKind::Resolve, _) => Cause::UnknownName {
-                host: route.uri.host().to_string(),
-                why: Text::new(&failure.to_string()),
-            },
-            (StepKind::Connect | StepKind::Tls | StepKind::Binding, Some(address)) => {
-                self.unreachable(route, address, failure)
+        let host = || route.uri.host().to_string();
+        match (step.kind, route.place(), failure) {
+            (StepKind::Resolve, _, Failure::NoAddress(fault)) => {
+                Cause::UnknownName { host: host(), fault: fault.clone() }
             }
-            (StepKind::Allocate | StepKind::SecondAllocate, Some(address)) => {
-                self.no_relay(route, address, failure)
+            (StepKind::Resolve, _, _) => Cause::SlowName(host()),
+            (StepKind::Connect | StepKind::Tls | StepKind::Binding, Some(place), _) => {
+                self.unreachable(route, place, failure)
+            }
+            (StepKind::Allocate, Some(place), _) => self.no_relay(route, place, failure),
+            (StepKind::SecondAllocate, _, Failure::Refusal { code: 508, .. }) => Cause::NoPorts,
+            (StepKind::SecondAllocate, Some(place), Failure::Refused) => {
+                self.unreachable(route, place, failure)
             }
             _ => self.not_relayed(route, step.kind, failure),
         }
     }
 
     /// The server is not reached, or is none.
-    fn unreachable(&self, route: &Route, address: SocketAddr, failure: &Failure) -> Cause {
-        let transport = transport_of(route);
-        let is_network =
-            matches!(failure, Failure::Refused | Failure::Timeout(_) | Failure::Closed);
+    fn unreachable(&self, route: &Route, place: Place, failure: &Failure) -> Cause {
+        let address = place.address;
+        let sibling = self.sibling(route, address);
+        let is_dead = matches!(
+            failure,
+            Failure::Refused | Failure::Timeout(_) | Failure::Closed | Failure::Unreachable(_)
+        );
         match failure {
             Failure::NoRoute => Cause::NoRoute { ipv6: address.is_ipv6() },
-            _ if is_network && address.is_ipv6() && self.has_working_ipv4(route) => {
+            Failure::Unreachable(Unreachable::Prohibited) => Cause::Rejected(place.into()),
+            _ if is_dead && address.is_ipv6() && self.has_working_ipv4(route) => {
                 Cause::Ipv6Dead { ip: address.ip() }
             }
-            Failure::Refused => Cause::PortClosed { address, transport },
-            Failure::Timeout(_) if transport == "UDP" && self.tcp_answers_at(address.ip()) => {
-                Cause::UdpFiltered { port: address.port() }
-            }
-            Failure::Timeout(_) => Cause::Silent { address, transport },
+            Failure::Unreachable(why) => Cause::Unroutable { ip: address.ip(), why: *why },
+            Failure::HeldBack => Cause::HeldBack(place.into()),
+            Failure::OwnRouter => Cause::Hairpin(address),
+            Failure::Refused => Cause::PortClosed { places: place.into(), sibling },
+            Failure::Timeout(_) => self.silent(route, place),
             Failure::Certificate(fault) => {
                 Cause::Certificate { host: route.uri.host().to_string(), fault: fault.clone() }
             }
             Failure::Tls(why) => Cause::TlsFails(why.clone()),
-            other => self.other(other),
+            other => self.other(route, other),
         }
     }
 
-    /// The server is reached, and lends no relay.
-    fn no_relay(&self, route: &Route, address: SocketAddr, failure: &Failure) -> Cause {
-        match failure {
-            // By then it has answered.
-            Failure::Timeout(_) => Cause::Misbehaves(Text::new("it answers no Allocate request")),
-            Failure::Refused => self.unreachable(route, address, failure),
-            other => self.other(other),
+    fn silent(&self, route: &Route, place: Place) -> Cause {
+        let address = place.address;
+        let is_udp = place.transport == IceTransport::Udp;
+        if let Some(Failure::AnsweredFrom(from)) = route.failure_of(StepKind::Binding) {
+            return Cause::AnsweredFrom { asked: address, from: *from };
         }
+        let over_tcp = |other: &&Route| {
+            other.address == Some(address) && other.uri.transport() == IceTransport::Tcp
+        };
+        if is_udp && self.routes.iter().filter(over_tcp).any(Route::speaks_stun) {
+            return Cause::UdpFiltered { port: address.port() };
+        }
+        if self.is_behind_web_proxy(route) {
+            return Cause::BehindWebProxy(route.uri.host().to_string());
+        }
+        Cause::Silent { places: place.into(), sibling: self.sibling(route, address) }
+    }
+
+    /// The server is reached, and lends no relay.
+    fn no_relay(&self, route: &Route, place: Place, failure: &Failure) -> Cause {
+        let binds = route.step(StepKind::Binding).is_some_and(|step| step.found().is_some());
+        // The same port may answer Binding over UDP, and hang up over TCP.
+        let is_alive = binds || self.lends_nothing(place.address);
+        match failure {
+            Failure::Timeout(_) if is_alive => Cause::OnlyStun,
+            Failure::NotStun(Stranger::Mute | Stranger::HangsUp) if is_alive => Cause::OnlyStun,
+            Failure::Refusal { code: 508, .. } if self.lends_elsewhere(route) => Cause::NoPorts,
+            Failure::Refusal { code: 508, .. } => Cause::NoRelayAddress,
+            Failure::Refusal { code: 486, reason } => Cause::Quota(self.quota_user(route, reason)),
+            Failure::Timeout(_)
+            | Failure::Refused
+            | Failure::NoRoute
+            | Failure::Unreachable(_)
+            | Failure::HeldBack
+            | Failure::OwnRouter
+            | Failure::Tls(_) => self.unreachable(route, place, failure),
+            other => self.other(route, other),
+        }
+    }
+
+    /// Whether the same port answers Binding requests over another transport, and lends no relays there.
+    fn lends_nothing(&self, address: SocketAddr) -> bool {
+        self.routes.iter().filter(|other| other.address == Some(address)).any(|other| {
+            let binds = other.step(StepKind::Binding).is_some_and(|step| step.found().is_some());
+            binds && matches!(other.failure_of(StepKind::Allocate), Some(Failure::Timeout(_)))
+        })
+    }
+
+    fn quota_user(&self, route: &Route, reason: &Text) -> QuotaUser {
+        if reason.as_str().to_lowercase().contains("bandwidth") {
+            QuotaUser::Bandwidth
+        } else if self.lends_elsewhere(route) {
+            QuotaUser::Ours
+        } else {
+            QuotaUser::Others
+        }
+    }
+
+    /// Whether the same machine lends relays by another route, or by this one.
+    fn lends_elsewhere(&self, route: &Route) -> bool {
+        let ip = |route: &Route| route.address.map(|address| address.ip());
+        self.routes.iter().any(|other| ip(other) == ip(route) && other.relay().is_some())
     }
 
     /// Relays are lent, and do not work.
     fn not_relayed(&self, route: &Route, kind: StepKind, failure: &Failure) -> Cause {
-        let relay = route.relay();
-        match (failure, kind, relay) {
-            (Failure::Refusal { code: 403, .. }, _, Some(relay)) => {
-                Cause::PeerDenied { ip: relay.ip() }
+        let (relay, address) = match (route.relay(), route.address) {
+            (Some(relay), Some(address)) => (relay, address),
+            _ => return self.other(route, failure),
+        };
+        let is_elsewhere = relay.ip() != address.ip();
+        let elsewhere = Cause::RelayElsewhere { relay: relay.ip(), server: address.ip() };
+        match (failure, kind) {
+            (Failure::Refusal { code: 403, .. }, StepKind::Direct) => {
+                Cause::OwnAddressDenied(peer_address(route).unwrap_or(relay.ip()))
             }
-            (Failure::Lost(_), StepKind::Direct, Some(relay)) => {
-                Cause::RelayPortsFiltered { relay }
+            (Failure::Refusal { code: 403, .. }, _) => {
+                Cause::PeerDenied { ip: relay.ip(), server: address.ip() }
             }
-            (Failure::Lost(_), _, Some(relay)) => Cause::RelayedDataLost { relay },
-            _ => self.other(failure),
+            (failure, StepKind::Relay | StepKind::Direct) if is_elsewhere && is_lost(failure) => {
+                elsewhere
+            }
+            (failure, StepKind::Direct) if is_lost(failure) => Cause::RelayPortsFiltered { relay },
+            (failure, StepKind::Relay) if is_lost(failure) => {
+                let is_reached_from_outside =
+                    route.step(StepKind::Direct).is_some_and(|step| step.found().is_some());
+                Cause::RelayedDataLost { relay, is_reached_from_outside }
+            }
+            (Failure::Timeout(_), _) => fell_silent(route),
+            _ => self.other(route, failure),
         }
     }
 
     /// What means the same wherever it happens.
-    fn other(&self, failure: &Failure) -> Cause {
+    fn other(&self, route: &Route, failure: &Failure) -> Cause {
         match failure {
             failure if failure.is_rejection() => rejection(self.server, self.circumstances),
             Failure::Refusal { code: code @ (440 | 443), .. } => Cause::WrongFamily { code: *code },
-            Failure::Refusal { code: 486, .. } => Cause::Quota,
-            Failure::Refusal { code: 508, .. } => Cause::NoPorts,
+            Failure::Refusal { code: 486, reason } => Cause::Quota(self.quota_user(route, reason)),
             Failure::Refusal { code, reason } => {
                 Cause::Refused { code: *code, reason: reason.clone() }
             }
-            Failure::NotStun(stranger) => Cause::NotTurn(*stranger),
+            Failure::NotStun(Stranger::Http) if self.is_behind_web_proxy(route) => {
+                Cause::BehindWebProxy(route.uri.host().to_string())
+            }
+            Failure::NotStun(stranger) => match route.place() {
+                Some(place) => Cause::NotTurn {
+                    places: place.into(),
+                    stranger: *stranger,
+                    sibling: self.sibling(route, place.address),
+                },
+                None => Cause::Misbehaves(Text::new(&failure.to_string())),
+            },
+            Failure::ClientCertificate => Cause::ClientCertificate,
+            Failure::FellSilent(_) => fell_silent(route),
+            Failure::NoChallenge(lacking) => Cause::NoChallenge(lacking),
+            Failure::UnsupportedAlgorithm => Cause::UnsupportedAlgorithm,
+            Failure::WrongTransaction => Cause::WrongTransaction,
+            Failure::WrongFingerprint => Cause::WrongFingerprint,
+            Failure::BadSignature => Cause::WrongSignature,
             Failure::Unsendable => Cause::Misconfigured(Text::new(&failure.to_string())),
             other => Cause::Misbehaves(Text::new(&other.to_string())),
         }
@@ -135,49 +248,76 @@ impl Failing<'_> {
         self.routes.iter().any(|other| {
             other.uri == route.uri
                 && other.address.is_some_and(|address| address.is_ipv4())
-                && other.was_answered()
+                && other.speaks_stun()
         })
     }
 
-    fn tcp_answers_at(&self, ip: IpAddr) -> bool {
-        self.routes.iter().any(|other| {
-            other.uri.transport() == IceTransport::Tcp
-                && other.address.is_some_and(|address| address.ip() == ip)
-                && other.was_answered()
-        })
+    /// Where else the machine speaks TURN: at the same port by preference.
+    fn sibling(&self, route: &Route, address: SocketAddr) -> Option<Place> {
+        let places = self
+            .routes
+            .iter()
+            .filter(|other| other.uri != route.uri && other.speaks_stun())
+            .filter_map(Route::place)
+            .filter(|place| place.address.ip() == address.ip());
+        places.min_by_key(|place| place.address.port() != address.port())
+    }
+
+    /// Whether the host has a web server where TURN should be, drops the rest, and speaks TURN nowhere.
+    fn is_behind_web_proxy(&self, route: &Route) -> bool {
+        let same_host = || self.routes.iter().filter(|other| other.uri.host() == route.uri.host());
+        let fails = |is_kind: fn(&Failure) -> bool| {
+            same_host().any(|other| other.failed().and_then(Step::failure).is_some_and(is_kind))
+        };
+        fails(|failure| matches!(failure, Failure::NotStun(Stranger::Http)))
+            && fails(|failure| matches!(failure, Failure::Timeout(_)))
+            && !same_host().any(Route::speaks_stun)
     }
 }
 
-fn transport_of(route: &Route) -> &'static str {
-    match route.uri.transport() {
-        IceTransport::Udp => "UDP",
-        IceTransport::Tcp => "TCP",
+/// coturn answers nothing while it tries the ports of an address that its machine does not have.
+fn fell_silent(route: &Route) -> Cause {
+    Cause::FellSilent { is_busy: route.failure_of(StepKind::Binding).is_some() }
+}
+
+/// Whether data does not arrive. With a short time limit, the step ends before the data is given up.
+fn is_lost(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Lost(_)
+            | Failure::Timeout(_)
+            | Failure::NoRoute
+            | Failure::Unreachable(_)
+            | Failure::Refused
+    )
+}
+
+/// The address that a relay is to send to, to reach this machine: see `Outsider`.
+fn peer_address(route: &Route) -> Option<IpAddr> {
+    let relayed = route.relayed()?;
+    let mapped = relayed.mapped.map(|mapped| mapped.ip());
+    match relayed.local {
+        Some(local) if !is_private(local) => Some(local),
+        _ => mapped,
     }
 }
 
-/// That the relay has an address that nobody outside can reach, although the server is outside.
-fn private_relay(route: &Route) -> Option<Cause> {
-    let (relay, server) = (route.relay()?.ip(), route.address?.ip());
-    (is_private(relay) && !is_private(server)).then_some(Cause::PrivateRelay { relay, server })
+/// That addresses contradict each other, whatever else happened.
+fn wrong_addresses(route: &Route) -> Option<Cause> {
+    let relayed = route.relayed()?;
+    let (relay, server) = (relayed.address.ip(), route.address?.ip());
+    if is_private(relay) && !is_private(server) {
+        return Some(Cause::PrivateRelay { relay, server });
+    }
+    let (seen, local) = (relayed.mapped?.ip(), relayed.local?);
+    let is_hidden = is_private(seen) && !is_private(local) && !is_private(server);
+    is_hidden.then_some(Cause::SourceNat { seen, local, is_near: false })
 }
 
-/// Whether only some can reach an address: those in its own network, or nobody but its own machine.
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let is_shared = a == 100 && (64..128).contains(&b);
-            ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_unspecified()
-                || is_shared
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-    }
+/// That the server sees this machine at a private address that is not its own.
+pub(super) fn doubtful_addresses(route: &Route) -> Option<Cause> {
+    let relayed = route.relayed()?;
+    let (seen, local, server) = (relayed.mapped?.ip(), relayed.local?, route.address?.ip());
+    let is_doubtful = seen != local && is_private(seen) && is_private(local) && !is_private(server);
+    is_doubtful.then_some(Cause::SourceNat { seen, local, is_near: true })
 }

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use matrix_sdk_turn::TurnServer;
 
-use super::{Cause, Circumstances, Origin};
+use super::{
+    cause::Cause,
+    circumstances::{Circumstances, Origin},
+};
 
 /// Clocks that differ by less agree: a `Date` has whole seconds, and its answer takes some time.
 const AGREEMENT: Duration = Duration::from_secs(60);
@@ -12,7 +15,7 @@ const AGREEMENT: Duration = Duration::from_secs(60);
 /// Why the TURN server rejects the credentials, as far as can be known from here.
 pub(super) fn rejection(server: &TurnServer, circumstances: &Circumstances) -> Cause {
     let origin = circumstances.origin;
-    let Some(expiry) = expiry(server.username()) else {
+    let Some(expiry) = expiry(server.username()).or_else(|| expiry_of_file(circumstances)) else {
         return Cause::PasswordRejected { origin };
     };
     match expiry.duration_since(circumstances.asked_at) {
@@ -28,13 +31,19 @@ pub(super) fn rejection(server: &TurnServer, circumstances: &Circumstances) -> C
                 Some(Cause::ClocksDiffer { homeserver_is_behind, by, .. }) => {
                     Cause::ClocksDiffer { homeserver_is_behind, by, rejected: true }
                 }
-                _ => Cause::Expired { ago },
+                _ => Cause::Expired { ago, origin },
             }
         }
     }
 }
 
-/// That the homeserver's clock is not this machine's; `None` if they agree, or nobody knows.
+/// When saved credentials have expired for certain, by the age of their file: the name tells nothing.
+fn expiry_of_file(circumstances: &Circumstances) -> Option<SystemTime> {
+    let expiry = circumstances.saved_at?.checked_add(circumstances.ttl?)?;
+    (expiry <= circumstances.asked_at).then_some(expiry)
+}
+
+/// That the homeserver's clock is not this machine's; `None` if they agree, or if it is not known.
 pub(super) fn clock_difference(
     server: &TurnServer,
     circumstances: &Circumstances,
@@ -63,12 +72,12 @@ fn difference(clock: SystemTime, other: SystemTime) -> (bool, Duration) {
     }
 }
 
-/// The time of expiry that a username begins with, if it was made with a shared secret:
-/// `1700000000:@alice:example.org`. coturn takes the user first as well.
+/// The time of expiry in a username that was made with a shared secret: `1700000000:@alice:example.org`.
+/// coturn takes the user first as well, or the time alone.
 pub(super) fn expiry(username: &str) -> Option<SystemTime> {
-    let (first, _) = username.split_once(':')?;
-    let (_, last) = username.rsplit_once(':')?;
-    let seconds = [first, last].into_iter().find_map(unix_seconds)?;
+    let first = username.split(':').next();
+    let last = username.rsplit(':').next();
+    let seconds = [first, last].into_iter().flatten().find_map(unix_seconds)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
@@ -89,7 +98,8 @@ mod tests {
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(expiry("1700000000:@alice:example.org"), at(1_700_000_000));
         assert_eq!(expiry("alice:1700000000"), at(1_700_000_000));
-        for username in ["", "alice", "17:alice", "1700000000", "+700000000:a", "@a:8448"] {
+        assert_eq!(expiry("1700000000"), at(1_700_000_000));
+        for username in ["", "alice", "17:alice", "+700000000:a", "@a:8448"] {
             assert_eq!(expiry(username), None, "{username:?}");
         }
     }

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use matrix_sdk_turn::{IceUri, TurnServer};
 
-use crate::step::{Found, Outcome, Skipped, Step, StepKind};
+use super::cause::Place;
+use crate::{
+    failure::Failure,
+    step::{Found, Outcome, Relayed, Skipped, Step, StepKind},
+};
 
 /// One URI at one of its addresses, or a URI that has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +36,7 @@ pub enum RouteStatus {
     Broken,
     /// It led to another server, which has a route of its own.
     Redirected,
-    /// Nobody knows: this machine cannot try it.
+    /// It is not known: this machine cannot try it.
     Untested,
 }
 
@@ -59,42 +63,57 @@ impl Route {
         self.steps.iter().find(|step| step.kind == kind)
     }
 
-    /// The first step that failed.
+    /// The failure of a step of a kind.
+    pub(super) fn failure_of(&self, kind: StepKind) -> Option<&Failure> {
+        self.step(kind)?.failure()
+    }
+
+    /// The first step that failed, of those that relaying depends on: with Allocate, Binding decides nothing.
     pub fn failed(&self) -> Option<&Step> {
-        self.steps.iter().find(|step| step.failure().is_some())
+        let allocated = self.step(StepKind::Allocate).is_some();
+        self.steps
+            .iter()
+            .find(|step| step.failure().is_some() && !(step.kind == StepKind::Binding && allocated))
     }
 
     /// The relay that was lent.
     pub fn relay(&self) -> Option<SocketAddr> {
+        Some(self.relayed()?.address)
+    }
+
+    pub(super) fn relayed(&self) -> Option<&Relayed> {
         match self.step(StepKind::Allocate)?.found()? {
-            Found::Relayed { address, .. } => Some(*address),
+            Found::Relayed(relayed) => Some(relayed),
             _ => None,
         }
     }
 
-    /// Whether the server answered anything at all.
-    pub(super) fn was_answered(&self) -> bool {
-        self.steps.iter().any(|step| {
-            step.kind > StepKind::Resolve
-                && (step.found().is_some() || step.failure().is_some_and(is_an_answer))
-        })
+    /// Where it leads.
+    pub(super) fn place(&self) -> Option<Place> {
+        let place = Place::new(self.address?, self.uri.transport());
+        Some(Place { is_tls: self.uri.is_tls(), ..place })
+    }
+
+    /// Whether a STUN server answered.
+    pub(super) fn speaks_stun(&self) -> bool {
+        let decides = [StepKind::Binding, StepKind::Allocate];
+        self.steps
+            .iter()
+            .filter(|step| decides.contains(&step.kind))
+            .any(|step| step.found().is_some() || step.failure().is_some_and(Failure::is_an_answer))
     }
 
     fn first_status(&self) -> RouteStatus {
-        let is_untested = |step: &Step| step.outcome == Outcome::Skipped(Skipped::Dtls);
+        let is_untested = |step: &Step| match step.outcome {
+            Outcome::Skipped(Skipped::Dtls) => true,
+            Outcome::Skipped(Skipped::OutOfTime) => step.kind <= StepKind::Relay,
+            _ => false,
+        };
         match self.steps.iter().any(is_untested) {
             true => RouteStatus::Untested,
             false => RouteStatus::Works,
         }
     }
-}
-
-fn is_an_answer(failure: &crate::failure::Failure) -> bool {
-    use crate::failure::Failure::{BadSignature, Certificate, Incomplete, Redirected, Refusal};
-    matches!(
-        failure,
-        Refusal { .. } | Redirected(_) | Certificate(_) | BadSignature | Incomplete(_)
-    )
 }
 
 /// The routes, in the order of the URIs and, of each, of its addresses. Steps of URIs that `server` does
@@ -108,7 +127,8 @@ pub(super) fn routes(server: &TurnServer, steps: &[Step]) -> Vec<Route> {
         }
     }
     for uri in uris {
-        let of_uri = || steps.iter().filter(|step| step.uri == uri);
+        let is_tried = |step: &&Step| step.outcome != Outcome::Skipped(Skipped::TooMany);
+        let of_uri = || steps.iter().filter(|step| step.uri == uri).filter(is_tried);
         let mut addresses: Vec<Option<SocketAddr>> = Vec::new();
         for step in
             of_uri().filter(|step| step.kind != StepKind::Resolve || step.failure().is_some())

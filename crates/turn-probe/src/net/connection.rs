@@ -1,20 +1,18 @@
 //! A connection to a server, by UDP, TCP or TLS.
 
-use std::{
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::{io, net::SocketAddr};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpStream, UdpSocket},
 };
 
-use super::framing::{Framing, Incoming};
+use super::{
+    framing::{Framing, Incoming, READ_BYTES},
+    tls::stream_failure,
+    unreachable::any_port,
+};
 use crate::failure::Failure;
-
-/// How much is read at a time.
-pub(super) const READ_BYTES: usize = 4096;
 
 /// The longest datagram.
 const MAX_DATAGRAM: usize = 65_535;
@@ -27,9 +25,9 @@ pub(crate) struct Connection {
 }
 
 enum Way {
-    /// A socket that hears nobody but the server, and is told if nobody listens there.
+    /// A socket that hears the server alone, and is told if nothing listens there.
     Udp(UdpSocket),
-    /// A socket that hears everybody.
+    /// A socket that hears every address.
     OpenUdp(UdpSocket),
     /// TCP, with TLS or without.
     Stream { stream: Box<dyn Stream>, framing: Framing },
@@ -112,18 +110,19 @@ impl Connection {
                 let bytes = received.map_err(|error| Failure::io(&error))?;
                 Ok(Incoming::datagram(&datagram[..bytes]))
             }
-            Way::OpenUdp(_) => loop {
-                let (datagram, from) = self.receive_from_anybody().await?;
-                if from == self.server {
-                    return Ok(Incoming::datagram(&datagram));
+            Way::OpenUdp(_) => {
+                let (datagram, from) = self.receive_from_any().await?;
+                match from == self.server {
+                    true => Ok(Incoming::datagram(&datagram)),
+                    false => Ok(Incoming::Elsewhere(datagram, from)),
                 }
-            },
+            }
             Way::Stream { stream, framing } => receive_from(stream, framing).await,
         }
     }
 
-    /// The next datagram, whoever sent it: of an open socket.
-    pub(crate) async fn receive_from_anybody(&self) -> Result<(Vec<u8>, SocketAddr), Failure> {
+    /// The next datagram from any address: of an open socket.
+    pub(crate) async fn receive_from_any(&self) -> Result<(Vec<u8>, SocketAddr), Failure> {
         let Way::OpenUdp(socket) = &self.way else {
             return Err(Failure::Incomplete("a socket that is open to others"));
         };
@@ -152,19 +151,12 @@ async fn receive_from(
     }
     let mut bytes = [0; READ_BYTES];
     loop {
-        let read = stream.read(&mut bytes).await.map_err(|error| Failure::io(&error))?;
+        let read = stream.read(&mut bytes).await.map_err(|error| stream_failure(&error))?;
         if read == 0 {
             return Err(Failure::Closed);
         }
         if let Some(message) = framing.push(&bytes[..read])? {
             return Ok(message);
         }
-    }
-}
-
-fn any_port(server: SocketAddr) -> SocketAddr {
-    match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     }
 }

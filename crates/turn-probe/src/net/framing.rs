@@ -7,8 +7,11 @@ use turn_types::tcp::{IncomingTcp, StoredTcp, TurnTcpBuffer};
 
 use crate::failure::{Failure, Stranger};
 
+/// How much is read at a time.
+pub(super) const READ_BYTES: usize = 4096;
+
 /// The longest message: 65,535 bytes and a header. What is longer was never begun as one.
-const MAX_BUFFERED: usize = 65_535 + 20 + super::connection::READ_BYTES;
+const MAX_BUFFERED: usize = 65_535 + 20 + READ_BYTES;
 
 /// A whole message from the server.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +20,9 @@ pub(crate) enum Incoming {
     Stun(Vec<u8>),
     /// Data on a channel, with its header.
     Channel(Vec<u8>),
-    /// Neither.
+    /// A datagram from another address than the server's.
+    Elsewhere(Vec<u8>, SocketAddr),
+    /// None of these.
     Junk(Stranger),
 }
 
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn what_never_becomes_a_message_is_not_kept() {
         let mut framing = Framing::default();
-        let zeros = [0; super::super::connection::READ_BYTES];
+        let zeros = [0; READ_BYTES];
         let outcome = (0..1000).find_map(|_| framing.push(&zeros).err());
         assert_eq!(outcome, Some(Failure::NotStun(Stranger::Unknown)));
     }
@@ -138,7 +143,7 @@ mod tests {
                 .iter()
                 .flat_map(|message| match message {
                     Incoming::Stun(bytes) | Incoming::Channel(bytes) => bytes.clone(),
-                    Incoming::Junk(_) => vec![],
+                    Incoming::Elsewhere(..) | Incoming::Junk(_) => vec![],
                 })
                 .collect();
 

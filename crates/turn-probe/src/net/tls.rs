@@ -2,16 +2,24 @@
 
 use std::{
     fmt, io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use matrix_sdk_turn::url::Host;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError,
+    SignatureScheme,
+    client::{
+        ResolvesClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::CertifiedKey,
 };
 use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
@@ -79,23 +87,50 @@ pub(crate) async fn secure(
     };
     let verifier = setup.verifier.clone().map_err(Failure::Tls)?;
     let watch = Arc::new(Watch { verifier, fault: Mutex::default(), expires: Mutex::default() });
+    let asked = Arc::new(Asked::default());
     let config = ClientConfig::builder_with_provider(setup.provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(watch.clone())
-        .with_no_client_auth();
+        .with_client_cert_resolver(asked.clone());
 
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
         Ok(stream) => Ok((stream, watch.expires())),
-        Err(error) => Err(watch.fault().map_or_else(|| handshake_failure(&error), Failure::from)),
+        Err(error) => Err(match (watch.fault(), stream_failure(&error)) {
+            (Some(fault), _) => fault.into(),
+            (None, Failure::Closed | Failure::Tls(_)) if asked.0.load(Ordering::Relaxed) => {
+                Failure::ClientCertificate
+            }
+            (None, failure) => failure,
+        }),
     }
 }
 
-fn handshake_failure(error: &io::Error) -> Failure {
+/// Why a stream cannot be read. With TLS 1.3, a server says only after the handshake that it wants a
+/// certificate of the client.
+pub(super) fn stream_failure(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+        Some(TlsError::AlertReceived(AlertDescription::CertificateRequired)) => {
+            Failure::ClientCertificate
+        }
         Some(error) => Failure::Tls(Text::new(&error.to_string())),
         None => Failure::io(error),
+    }
+}
+
+/// Notes that the server asked for a certificate of the client, and has none.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

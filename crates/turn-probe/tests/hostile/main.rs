@@ -35,13 +35,13 @@ pub(crate) fn failure_of(steps: &[Step], kind: StepKind) -> Option<Failure> {
 async fn garbage_by_udp_is_told_from_silence() {
     let garbage = udp(Respond::with(|_| vec![b"\xff\xff not STUN at all".to_vec()])).await;
     let steps = probe_at(&format!("turn:{}", garbage.address)).await;
-    let binding = failure_of(&steps, StepKind::Binding);
-    assert_eq!(binding, Some(Failure::NotStun(Stranger::Unknown)));
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Unknown)));
 
     let silence = udp(Respond::with(|_| vec![])).await;
     let steps = probe_at(&format!("turn:{}", silence.address)).await;
-    let binding = failure_of(&steps, StepKind::Binding);
-    assert!(matches!(binding, Some(Failure::Timeout(_))), "{binding:?}");
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert!(matches!(allocate, Some(Failure::Timeout(_))), "{allocate:?}");
 }
 
 #[tokio::test]
@@ -50,8 +50,8 @@ async fn half_a_message_and_no_more_is_waited_for_no_longer_than_a_step() {
     let half = tcp(b"\x01\x01\x00\x40\x21\x12\xa4\x42half".to_vec(), 1).await;
     let started = Instant::now();
     let steps = probe_at(&format!("turn:{}?transport=tcp", half.address)).await;
-    let binding = failure_of(&steps, StepKind::Binding);
-    assert!(matches!(binding, Some(Failure::Timeout(_))), "{binding:?}");
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Mute)));
     assert!(started.elapsed() >= STEP_TIMEOUT / 2, "it was not waited for");
 }
 
@@ -59,8 +59,8 @@ async fn half_a_message_and_no_more_is_waited_for_no_longer_than_a_step() {
 async fn a_web_server_is_told_by_its_first_words() {
     let web = tcp(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), 1).await;
     let steps = probe_at(&format!("turn:{}?transport=tcp", web.address)).await;
-    let binding = failure_of(&steps, StepKind::Binding);
-    assert_eq!(binding, Some(Failure::NotStun(Stranger::Http)));
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Http)));
 }
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn a_flood_of_datagrams_ends_the_step() {
         udp(Respond::with(|_| vec![b"\x00\x11\x00\x00\x21\x12\xa4\x42transaction!".to_vec(); 600]))
             .await;
     let steps = probe_at(&format!("turn:{}", flood.address)).await;
-    let binding = failure_of(&steps, StepKind::Binding);
-    assert_eq!(binding, Some(Failure::Flooded));
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::Flooded));
 }
 
 #[tokio::test]
@@ -86,10 +86,9 @@ async fn a_flood_of_bytes_ends_the_step() {
     for (bytes, many) in [(vec![0; 65_536], 1000), (vec![0x40, 0, 0xff, 0xff], 1_000_000)] {
         let flood = tcp(bytes, many).await;
         let steps = probe_at(&format!("turn:{}?transport=tcp", flood.address)).await;
-        let binding = failure_of(&steps, StepKind::Binding);
-        let ends =
-            matches!(binding, Some(Failure::NotStun(_) | Failure::Flooded | Failure::Closed));
-        assert!(ends, "{binding:?}");
+        let allocate = failure_of(&steps, StepKind::Allocate);
+        let ends = matches!(allocate, Some(Failure::NotStun(_) | Failure::Flooded));
+        assert!(ends, "{allocate:?}");
     }
 }
 
@@ -102,9 +101,76 @@ async fn a_server_with_another_nonce_each_time_is_asked_three_times() {
     assert_eq!(server.requests_other_than_binding(), 3);
 }
 
+/// A Binding success without a mapped address, for another request.
+const ANOTHER_ANSWER: &[u8; 20] = b"\x01\x01\x00\x00\x21\x12\xa4\x42transaction!";
+
+#[tokio::test]
+async fn an_answer_to_another_request_is_told_from_silence() {
+    let server = udp(Respond::with(|_| vec![ANOTHER_ANSWER.to_vec()])).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::WrongTransaction));
+}
+
+#[tokio::test]
+async fn an_answer_with_a_wrong_checksum_is_told_from_silence() {
+    let mut answer = ANOTHER_ANSWER.to_vec();
+    answer[3] = 8;
+    answer.extend(b"\x80\x28\x00\x04\xde\xad\xbe\xef");
+    let server = udp(Respond::with(move |_| vec![answer.clone()])).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::WrongFingerprint));
+}
+
+#[tokio::test]
+async fn a_listener_that_wants_the_proxy_protocol_is_identified() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut heard = [0; 256];
+            let heard = match stream.read(&mut heard).await {
+                Ok(bytes) => &heard[..bytes],
+                Err(_) => continue,
+            };
+            if heard.starts_with(b"PROXY TCP4 ") {
+                let _ = stream.write_all(ANOTHER_ANSWER).await;
+            }
+        }
+    });
+    let steps = probe_at(&format!("turn:{address}?transport=tcp")).await;
+    serving.abort();
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::ProxyProtocol)));
+}
+
+#[tokio::test]
+async fn turn_without_tls_is_identified_where_tls_was_expected() {
+    let plain = tcp(ANOTHER_ANSWER.to_vec(), 1).await;
+    let steps = probe_at(&format!("turns:{}", plain.address)).await;
+    assert_eq!(failure_of(&steps, StepKind::Tls), Some(Failure::NotStun(Stranger::PlainStun)));
+}
+
 #[tokio::test]
 async fn a_success_that_is_not_signed_is_none() {
     let server = udp(Respond::unsigned_success()).await;
     let steps = probe_at(&format!("turn:{}", server.address)).await;
     assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::BadSignature));
+}
+
+#[tokio::test]
+async fn a_nonce_that_ends_inside_a_character_does_not_panic() {
+    let server = udp(Respond::unauthorized("obMatJos2é€é")).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Unknown)));
+}
+
+#[tokio::test]
+async fn a_nonce_with_the_cookie_and_four_characters_is_taken() {
+    let server = udp(Respond::unauthorized("obMatJos2AAAArest")).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert!(matches!(allocate, Some(Failure::Refusal { code: 401, .. })), "{allocate:?}");
 }

@@ -1,7 +1,9 @@
 //! 300 Try Alternate.
 
 use matrix_sdk_turn::TurnServer;
-use turn_probe::{Circumstances, Failure, Origin, RouteStatus, StepKind, Verdict, diagnose};
+use turn_probe::{
+    Circumstances, Failure, Origin, Outcome, RouteStatus, Skipped, StepKind, Verdict, diagnose,
+};
 
 use crate::{
     failure_of, probe_at,
@@ -38,4 +40,14 @@ async fn servers_that_send_us_to_and_fro_are_left() {
     let allocations = steps.iter().filter(|step| step.kind == StepKind::Allocate).count();
     assert_eq!(allocations, 2);
     assert!(steps.iter().all(|step| step.address.is_none_or(|address| address.port() != 9)));
+}
+
+#[tokio::test]
+async fn a_relay_where_no_server_may_send_us_is_not_contacted() {
+    for relay in ["127.0.0.1:0", "224.0.0.1:9", "0.0.0.0:9"] {
+        let server = udp(Respond::relay_at(relay.parse().unwrap())).await;
+        let steps = probe_at(&format!("turn:{}", server.address)).await;
+        let direct = steps.iter().find(|step| step.kind == StepKind::Direct).unwrap();
+        assert_eq!(direct.outcome, Outcome::Skipped(Skipped::TooClose), "{relay}");
+    }
 }

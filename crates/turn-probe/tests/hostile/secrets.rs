@@ -49,3 +49,13 @@ async fn neither_the_password_nor_its_key_is_traced() {
         assert!(!format!("{steps:?}").contains(secret), "{secret} is in a step");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_does_not_get_it_into_a_step() {
+    let words = "no more for 1700000000:@alice:a with s3cret-password";
+    let server = udp(Respond::refusal(words)).await;
+    let steps = probe_at(&format!("turn:{}", server.address)).await;
+    let said = format!("{steps:?}");
+    assert!(said.contains("no more for"), "{said}");
+    assert!(!said.contains("s3cret") && !said.contains("@alice"), "{said}");
+}

@@ -72,6 +72,31 @@ impl Respond {
         })
     }
 
+    /// Lends a relay at this address, without credentials, and answers nothing but that.
+    pub(crate) fn relay_at(relay: SocketAddr) -> Self {
+        Self::to_others(move |request| {
+            let mut answer = Message::builder_success(request, MessageWriteVec::new());
+            let relay = XorRelayedAddress::new(relay, request.transaction_id());
+            answer.add_attribute(&relay).unwrap();
+            answer.add_attribute(&Lifetime::new(600)).unwrap();
+            answer.finish()
+        })
+    }
+
+    /// Asks for credentials, and then refuses with these words.
+    pub(crate) fn refusal(words: &'static str) -> Self {
+        let asked = AtomicUsize::new(0);
+        Self::to_others(move |request| {
+            if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                return unauthorized(request, "nonce");
+            }
+            let mut answer = Message::builder_error(request, MessageWriteVec::new());
+            let error = ErrorCode::new(486, words).unwrap();
+            answer.add_attribute(&error).unwrap();
+            answer.finish()
+        })
+    }
+
     /// Asks for credentials, and lends a relay without having looked at them.
     pub(crate) fn unsigned_success() -> Self {
         let asked = AtomicUsize::new(0);

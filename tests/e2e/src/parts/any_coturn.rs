@@ -16,7 +16,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const STARTED: &str = "Total General servers";
 
 /// What all of them have. Of a setting that is given twice, coturn takes both or the last.
-const COMMON: [&str; 8] = [
+const COMMON: [&str; 7] = [
     "realm=localhost",
     "use-auth-secret",
     "no-cli",
@@ -24,7 +24,6 @@ const COMMON: [&str; 8] = [
     "verbose",
     "simple-log",
     "log-file=stdout",
-    "no-software-attribute",
 ];
 
 /// A coturn, which the caller has to stop.

@@ -34,26 +34,27 @@ pub(crate) async fn the_doctor_names_what_is_wrong_with_a_certificate(
     let unknown = visit(stage, "unknown issuer", &right, "", None).await?;
     unknown.ensure(
         2,
-        &[
-            "is signed by \"CN=An Authority Of Tests\", whom this machine does not trust",
-            "Let's Encrypt",
-        ],
+        &["is signed by \"CN=An Authority Of Tests\", which neither this machine", "Let's Encrypt"],
     )?;
 
     let mut params = named("localhost")?;
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(2021, 1, 1);
     let expired = issue(&authority, params)?;
-    visit(stage, "expired certificate", &expired, "", Some(&authority))
-        .await?
-        .ensure(2, &["The TURN server's certificate expired", "Renew the certificate at `cert`"])?;
+    visit(stage, "expired certificate", &expired, "", Some(&authority)).await?.ensure(
+        2,
+        &[
+            "The TURN server's certificate expired",
+            "Renew the certificate, and have the TURN server read it again",
+        ],
+    )?;
 
     let other = issue(&authority, named("turn.example.org")?)?;
     visit(stage, "wrong name", &other, "", Some(&authority)).await?.ensure(
         2,
         &[
             "certificate is for turn.example.org, not for localhost",
-            "Get a certificate for localhost",
+            "get a certificate for localhost and name it by",
         ],
     )?;
     incomplete_chain(stage, &authority).await

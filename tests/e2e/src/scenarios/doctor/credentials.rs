@@ -29,9 +29,9 @@ pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
         &[
             "Nothing relays: 0 of 2 ways.",
             "The TURN server rejects the credentials, although they are valid for another 29 \
-             minutes, and the homeserver's clock agrees with this machine's.",
-            "Give `turn_shared_secret` in homeserver.yaml and `static-auth-secret` in \
-             turnserver.conf the same value",
+             minutes, and the homeserver's clock agrees with this machine's: it has another secret",
+            "Give `turn_shared_secret` in homeserver.yaml and the TURN server's shared secret (in \
+             coturn `static-auth-secret`) the same value",
         ],
     )
 }
@@ -91,7 +91,8 @@ pub(crate) async fn the_doctor_says_that_there_is_no_turn_server(
         &[
             "Nothing relays: there is no TURN server to try.",
             "The homeserver hands out no TURN server",
-            "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml",
+            "Set `turn_uris` in homeserver.yaml and `turn_shared_secret` in homeserver.yaml",
+            "Element X and Element Call use LiveKit instead",
         ],
     )
 }

@@ -32,11 +32,21 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
 
     filter(network, "udp dport 49152-65535 drop;").await?;
     case("relay range filtered", network).visit(stage, TTL).await?.ensure(
-        1,
+        2,
         &[
-            "Something relays, and something does not: 1 of 2 ways relay.",
-            "what is sent to them from outside is lost: a firewall drops UDP to their ports, 192.0.2.1:",
+            // TCP does not help: relays have UDP ports.
+            "Nothing relays: 0 of 2 ways.",
+            "what is sent to them from outside is lost: a firewall drops UDP to their ports",
             "Open the ports from `min-port` to `max-port` in turnserver.conf",
+        ],
+    )?;
+
+    filter(network, "ip protocol { tcp, udp } reject with icmp type host-prohibited;").await?;
+    case("everything rejected", network).visit(stage, TTL).await?.ensure(
+        2,
+        &[
+            "A firewall rejects what is sent to 192.0.2.1:3478 over UDP and TCP",
+            "Open 3478/udp and 3478/tcp in the firewall",
         ],
     )?;
 
@@ -48,7 +58,7 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
 }
 
 /// coturn on the one host, and the doctor on the other.
-fn case<'a>(name: &'a str, network: &Network) -> Case<'a> {
+pub(super) fn case<'a>(name: &'a str, network: &Network) -> Case<'a> {
     let host = TURN_IPV4.to_string();
     Case {
         name,
@@ -66,7 +76,7 @@ fn case<'a>(name: &'a str, network: &Network) -> Case<'a> {
 }
 
 /// Gives the TURN server's host a firewall, instead of the one it had.
-async fn filter(network: &Network, rules: &str) -> anyhow::Result<()> {
+pub(super) async fn filter(network: &Network, rules: &str) -> anyhow::Result<()> {
     let script = format!("flush ruleset; {RULES} {rules} }}; }}");
     let mut words = network.on_turn_host();
     words.extend(["nft", &script].map(OsString::from));

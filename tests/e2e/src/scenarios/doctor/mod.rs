@@ -1,11 +1,13 @@
 //! turn-doctor on set-ups that are right, and on set-ups that are wrong in one thing each.
 
+mod advice;
 mod certificates;
 mod credentials;
 mod firewall;
 mod settings;
 
 pub(crate) use self::{
+    advice::{the_advice_on_a_network_helps, the_advice_on_a_turn_server_helps},
     certificates::the_doctor_names_what_is_wrong_with_a_certificate,
     credentials::{
         the_doctor_names_what_is_wrong_between_two_servers,
