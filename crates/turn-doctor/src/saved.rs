@@ -46,7 +46,7 @@ fn read_limited(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-fn parse(bytes: &[u8]) -> anyhow::Result<Saved> {
+pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Saved> {
     let text = decoded(bytes)?;
     let body = without_headers(text.trim());
     if body.is_empty() {
@@ -170,10 +170,14 @@ fn read_fields(fields: &Map<String, Value>, names: [&str; 3]) -> anyhow::Result<
     let (username, password) = (text(names[1]), text(names[2]));
     let ttl = match fields.get("ttl") {
         None | Some(Value::Null) => 0,
-        Some(ttl) => ttl.as_u64().unwrap_or_else(|| {
-            mistakes.push("`ttl` is no number of seconds".to_owned());
-            0
-        }),
+        // Synapse sent `86400.0` until 2021. A float that is too large becomes the largest integer.
+        Some(ttl) => match ttl.as_u64().or_else(|| ttl.as_f64().map(|secs| secs as u64)) {
+            Some(secs) => secs,
+            None => {
+                mistakes.push("`ttl` is no number of seconds".to_owned());
+                0
+            }
+        },
     };
     let is_known = |name: &String| names.contains(&name.as_str()) || name == "ttl";
     if !fields.is_empty() && !fields.keys().any(is_known) {
@@ -242,6 +246,12 @@ mod tests {
         let saved = read(ANSWER);
         assert!(is_answer(&saved) && saved.mistakes.is_empty());
         assert_eq!(saved.ttl, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_ttl_may_be_a_float() {
+        let saved = read(&ANSWER.replace("3600", "86400.5"));
+        assert_eq!((saved.ttl.as_secs(), saved.mistakes.len()), (86_400, 0));
     }
 
     #[test]

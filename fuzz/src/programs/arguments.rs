@@ -1,6 +1,8 @@
 //! The command lines of the demo and the doctor.
 
-use super::{demo_args, doctor_args};
+use turn_doctor::fuzzing::refusal;
+
+use super::demo_args;
 use crate::secret::MARK;
 
 /// An input is the name of a program and its arguments, a line each.
@@ -17,10 +19,7 @@ pub fn arguments(input: &[u8]) {
             .err()
             .filter(|error| error.use_stderr())
             .map(|error| demo_args::one_line(&error)),
-        Some(&"turn-doctor") => doctor_args::Args::parse_from_flags(&arguments)
-            .err()
-            .filter(|error| error.use_stderr())
-            .map(|error| doctor_args::one_line(&error)),
+        Some(&"turn-doctor") => refusal(&arguments),
         _ => return,
     };
     if let Some(error) = error {
