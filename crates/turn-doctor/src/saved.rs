@@ -99,17 +99,25 @@ fn value(text: &str) -> anyhow::Result<Value> {
 fn read_value(value: &Value) -> anyhow::Result<Saved> {
     match value {
         Value::Object(fields) if fields.contains_key("errcode") => bail!(error_in_words(fields)),
-        Value::Object(fields) if fields.contains_key("iceServers") => {
-            ice_servers(&fields["iceServers"])
-        }
-        Value::Object(fields) if fields.contains_key("urls") => ice_servers(value),
-        Value::Object(fields) if fields.contains_key("turn_uris") => {
-            read_fields(fields, ["turn_uris", "turn_username", "turn_password"])
-        }
-        Value::Object(fields) => read_fields(fields, ["uris", "username", "password"]),
+        Value::Object(fields) => match ["iceServers", "ice_servers"].map(|name| fields.get(name)) {
+            [Some(servers), _] | [_, Some(servers)] => ice_servers(servers),
+            _ if fields.contains_key("urls") => ice_servers(value),
+            _ => read_fields(fields, names(fields)),
+        },
         Value::Array(_) => ice_servers(value),
         _ => bail!("it is a single value, and not an object with uris, username and password"),
     }
+}
+
+/// The names of URIs, username and password: those of an answer, or those of a configuration where only
+/// these are there.
+fn names(fields: &Map<String, Value>) -> [&'static str; 3] {
+    [("uris", "turn_uris"), ("username", "turn_username"), ("password", "turn_password")].map(
+        |(answers, configurations)| match fields.contains_key(configurations) {
+            true if !fields.contains_key(answers) => configurations,
+            _ => answers,
+        },
+    )
 }
 
 fn error_in_words(fields: &Map<String, Value>) -> String {
@@ -291,6 +299,21 @@ mod tests {
         let saved = read(&two);
         assert_eq!(saved.server.uris(), ["turn:a?transport=udp", "stun:b", "turn:c"]);
         assert_eq!(saved.mistakes.len(), 1, "{:?}", saved.mistakes);
+    }
+
+    #[test]
+    fn the_answer_of_a_provider_of_turn_servers_is_read() {
+        let twilio = r#"{"ice_servers":[{"url":"stun:b","urls":"stun:b"},
+            {"urls":"turn:a?transport=udp","username":"1:a","credential":"p"}],"ttl":"86400"}"#;
+        let server = read(twilio).server;
+        assert_eq!(server.uris(), ["stun:b", "turn:a?transport=udp"]);
+        assert_eq!((server.username(), server.password()), ("1:a", "p"));
+    }
+
+    #[test]
+    fn names_of_answers_and_configurations_may_be_mixed() {
+        let mixed = ANSWER.replace("\"uris\"", "\"turn_uris\"");
+        assert!(is_answer(&read(&mixed)));
     }
 
     #[test]

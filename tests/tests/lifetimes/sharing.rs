@@ -1,12 +1,13 @@
 //! One service per session, without the app keeping a map.
 
 use matrix_sdk::{Client, store::RoomLoadSettings};
-use matrix_sdk_turn::{TurnServerCapability, TurnService};
+use matrix_sdk_turn::{TurnServerCapability, TurnService, UnavailableReason};
 use serde_json::json;
 use tests::{
     homeserver::{Homeserver, session, turn_servers},
     widget::{Provider, TURN, Widget},
 };
+use tokio::runtime::Builder;
 
 async fn serving() -> Homeserver {
     let homeserver = Homeserver::start().await;
@@ -102,4 +103,22 @@ async fn drivers_made_from_their_settings_alone_share_the_service_of_their_sessi
         assert_eq!(widget.driver.await.unwrap(), Err(()));
     }
     assert_eq!(TurnService::shared(&homeserver.client).state(), None, "it went with the drivers");
+}
+
+#[test]
+fn a_service_whose_runtime_has_ended_is_not_shared() {
+    let alive = Builder::new_multi_thread().enable_all().build().unwrap();
+    let homeserver = alive.block_on(serving());
+    // The task takes no step on this runtime, which is never driven again.
+    let idle = Builder::new_current_thread().enable_all().build().unwrap();
+    let first = idle.block_on(async { TurnService::shared(&homeserver.client) });
+    let mut states = first.subscribe();
+    drop(idle);
+    let end = futures::executor::block_on(states.next()).unwrap();
+    assert_eq!(end.unavailable().unwrap().reason(), UnavailableReason::RuntimeEnded);
+
+    let alice = alive.block_on(async { TurnService::shared(&homeserver.client).get().await });
+    assert_eq!(alice.unwrap().username(), "alice");
+    let _entered = alive.enter();
+    drop((first, states, homeserver));
 }

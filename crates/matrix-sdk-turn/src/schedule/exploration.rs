@@ -265,7 +265,7 @@ impl Account {
         self.rules.on(Told::Looks { begins })
     }
 
-    /// Whoever tells the schedule something publishes what follows from it.
+    /// The caller that tells the schedule an event publishes what follows from it.
     fn publish(&mut self) -> Result<(), String> {
         let update = self.schedule.take_update(now());
         self.rules.on(Told::Publishes(update.as_ref().map(state)))

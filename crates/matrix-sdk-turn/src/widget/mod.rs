@@ -18,12 +18,12 @@
 //!
 //! # Limits
 //!
-//! A widget is somebody else's program. Whatever it sends, at most this much is held for it:
+//! A widget is a foreign program. Whatever it sends, the library holds at most this much for it:
 //! 15 `watch_turn_servers` requests that are not answered yet, 64 responses that the client has not
 //! received yet and then those to the 15, and one update. Requests beyond that are dropped, with a
 //! warning in the log for each burst of them. A message from the widget of more than 64 KiB is not
-//! looked at: it goes to the SDK, which refuses what it does not know. Messages of the SDK's and ours take
-//! turns, so that neither holds up the other.
+//! looked at: it goes to the SDK, which refuses what it does not know. The SDK's messages and ours
+//! take turns, so that neither holds up the other.
 //!
 //! [`WidgetDriver`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriver.html
 //! [`WidgetDriverHandle`]: https://docs.rs/matrix-sdk/latest/matrix_sdk/widget/struct.WidgetDriverHandle.html

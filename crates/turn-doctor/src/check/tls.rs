@@ -194,20 +194,20 @@ mod tests {
         let files = Files::new();
         let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let cert = files.write("cert.pem", &certificate(&key, 2999));
-        let nobody = Machine::default();
+        let stranger = Machine::default();
         let right = files.write("right.pem", &key.serialize_pem());
-        assert!(codes(&cert, &right, &nobody).is_empty());
+        assert!(codes(&cert, &right, &stranger).is_empty());
         let wrong = files.write("wrong.pem", &other.serialize_pem());
-        assert_eq!(codes(&cert, &wrong, &nobody), ["key_mismatch"]);
+        assert_eq!(codes(&cert, &wrong, &stranger), ["key_mismatch"]);
         let none = files.write("none.pem", "what is this?");
-        assert_eq!(codes(&cert, &none, &nobody), ["key_unreadable"]);
+        assert_eq!(codes(&cert, &none, &stranger), ["key_unreadable"]);
         let broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-        assert_eq!(codes(&cert, &files.write("broken.pem", broken), &nobody), ["key_unreadable"]);
+        assert_eq!(codes(&cert, &files.write("broken.pem", broken), &stranger), ["key_unreadable"]);
         let encrypted = files.write("e.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
-        assert_eq!(codes(&cert, &encrypted, &nobody), ["key_encrypted"]);
-        assert_eq!(codes(&none, &right, &nobody), ["no_certificate"]);
+        assert_eq!(codes(&cert, &encrypted, &stranger), ["key_encrypted"]);
+        assert_eq!(codes(&none, &right, &stranger), ["no_certificate"]);
         let missing = files.directory.path().join("missing.pem");
-        assert_eq!(codes(&cert, &missing, &nobody), ["no_such_file"]);
+        assert_eq!(codes(&cert, &missing, &stranger), ["no_such_file"]);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Rules {
         ensure(self.requests.in_flight.is_none(), "S1", "a second request in flight")
     }
 
-    /// S11: nobody subscribed, no requests.
+    /// S11: there are no requests without subscribers.
     fn s11_not_without_subscribers(&self) -> Result<(), Broken> {
         ensure(self.is_subscribed, "S11", "a request without a subscriber")
     }

@@ -140,7 +140,7 @@ impl Rules {
     fn s12_only_news(&self, published: State) -> Result<(), Broken> {
         let is_withdrawn = matches!(published, State::Available(_)) && self.held.is_none();
         ensure(!is_withdrawn, "S6", "credentials are published that are not valid")?;
-        Err(format!("S12: {published:?} is published, which is no news"))
+        Err(format!("S12: {published:?} is published again, without a change"))
     }
 
     fn told_of(is: Option<State>, news: State, before: Option<State>) -> Result<(), Broken> {

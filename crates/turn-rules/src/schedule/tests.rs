@@ -265,7 +265,7 @@ fn s11_a_request_or_a_timer_without_a_subscriber() {
 #[test]
 fn s12_an_update_that_is_no_news() {
     let breach = breach(holding(), [Event::Publishes(Some(State::Available(1)))]);
-    assert_eq!(breach, "S12: Available(1) is published, which is no news");
+    assert_eq!(breach, "S12: Available(1) is published again, without a change");
 }
 
 #[test]

@@ -118,7 +118,18 @@ pub(crate) async fn the_advice_on_a_turn_server_helps(stage: &mut Stage) -> anyh
     let advice =
         "Take `relay-ip` out of turnserver.conf, or set it to an address that `ip addr` shows";
     on_loopback(stage, "foreign relay address", foreign, &[], advice).await?;
-    follow(stage, "foreign relay address", right, &[]).await
+    follow(stage, "foreign relay address", right.clone(), &[]).await?;
+
+    let expired = set_up("expired credentials", right.clone(), &[])?.visit(stage, -7200).await?;
+    expired.ensure(2, &["Fetch new ones"])?;
+    follow(stage, "expired credentials", right.clone(), &[]).await?;
+
+    let mut extra = set_up("URI of a closed port", right.clone(), &[])?;
+    let closed = free_port()?;
+    extra.uris.push(udp("127.0.0.1", closed));
+    let advice = format!("Nothing listens at 127.0.0.1:{closed} over UDP");
+    extra.visit(stage, TTL).await?.ensure(1, &[&advice])?;
+    follow(stage, "URI of a closed port", right, &[]).await
 }
 
 /// Has the doctor look at a wrong set-up, and expects its advice.
@@ -201,6 +212,11 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
         ("closed ports", "udp dport 49152-65535 drop;", "Open the ports from `min-port`"),
         ("closed UDP", "udp dport 3478 drop;", "Open 3478/udp in the firewall"),
         ("closed TCP", "tcp dport 3478 drop;", "Open 3478/tcp in the firewall"),
+        (
+            "rejected TCP and UDP",
+            "ip protocol { tcp, udp } reject with icmp type host-prohibited;",
+            "Open 3478/udp and 3478/tcp in the firewall",
+        ),
     ] {
         filter(network, rules).await?;
         let visit = case(name, network).visit(stage, TTL).await?;

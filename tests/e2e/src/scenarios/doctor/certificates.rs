@@ -60,6 +60,31 @@ pub(crate) async fn the_doctor_names_what_is_wrong_with_a_certificate(
     incomplete_chain(stage, &authority).await
 }
 
+/// Each wrong certificate is replaced as the advice says.
+pub(crate) async fn the_advice_on_a_certificate_helps(stage: &mut Stage) -> anyhow::Result<()> {
+    let authority = authority("An Authority Of Tests", None)?;
+    let right = issue(&authority, named("localhost")?)?;
+    let mut params = named("localhost")?;
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 1, 1);
+    let expired = issue(&authority, params)?;
+    let other = issue(&authority, named("turn.example.org")?)?;
+    let stranger = self::authority("An Authority Without Trust", None)?;
+    let unknown = issue(&stranger, named("localhost")?)?;
+    for (name, wrong, advice) in [
+        ("expired", &expired, "Renew the certificate, and have the TURN server read it again"),
+        ("for another name", &other, "get a certificate for localhost and name it by"),
+        ("of an unknown issuer", &unknown, "Let's Encrypt"),
+    ] {
+        let name = format!("certificate {name}");
+        visit(stage, &name, wrong, "", Some(&authority)).await?.ensure(2, &[advice])?;
+        let name = format!("{name} replaced");
+        let visit = visit(stage, &name, &right, "", Some(&authority)).await?;
+        visit.ensure(0, &["Everything relays: 1 of 1 way."])?;
+    }
+    Ok(())
+}
+
 /// The server's certificate is signed by an authority in between, whose certificate is not sent.
 async fn incomplete_chain(stage: &mut Stage, authority: &Signed) -> anyhow::Result<()> {
     let between = self::authority("An Authority In Between", Some(authority))?;

@@ -36,6 +36,22 @@ pub(crate) async fn the_doctor_names_what_is_wrong_between_two_servers(
     )
 }
 
+pub(crate) async fn the_advice_on_two_servers_helps(stage: &mut Stage) -> anyhow::Result<()> {
+    const RELAYS: &[&str] = &["Everything relays: 2 of 2 ways."];
+
+    clock_an_hour_off(stage).await?;
+    visit(stage, "clocks set", &[]).await?.ensure(0, RELAYS)?;
+
+    stage.coturn.restart_with("a-secret-that-synapse-does-not-know").await?;
+    let wrong = visit(stage, "other secret", &[]).await?;
+    wrong.ensure(
+        2,
+        &["Give `turn_shared_secret` in homeserver.yaml and the TURN server's shared"],
+    )?;
+    stage.coturn.restart_with(SECRET).await?;
+    visit(stage, "same secret", &[]).await?.ensure(0, RELAYS)
+}
+
 /// The doctor takes the place of a client of Alice's, which stays logged in.
 async fn with_an_access_token(stage: &mut Stage) -> anyhow::Result<()> {
     let token = stage.alice.client.access_token().context("Alice is logged in")?;

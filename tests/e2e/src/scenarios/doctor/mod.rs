@@ -8,9 +8,11 @@ mod settings;
 
 pub(crate) use self::{
     advice::{the_advice_on_a_network_helps, the_advice_on_a_turn_server_helps},
-    certificates::the_doctor_names_what_is_wrong_with_a_certificate,
+    certificates::{
+        the_advice_on_a_certificate_helps, the_doctor_names_what_is_wrong_with_a_certificate,
+    },
     credentials::{
-        the_doctor_names_what_is_wrong_between_two_servers,
+        the_advice_on_two_servers_helps, the_doctor_names_what_is_wrong_between_two_servers,
         the_doctor_says_that_there_is_no_turn_server,
     },
     firewall::the_doctor_names_what_a_firewall_drops,
