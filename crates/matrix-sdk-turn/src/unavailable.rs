@@ -186,9 +186,9 @@ impl Unavailable {
         Self { retry_after: named.map(RetryAfter::Delay), ..self }
     }
 
-    /// With the date that the homeserver named in place of a delay.
-    #[cfg(any(feature = "client", test))]
-    pub(crate) fn with_retry_date(self, date: SystemTime) -> Self {
+    /// With the date that the homeserver named in place of a delay. The service reads it with its own
+    /// clock; a date in the past is none.
+    pub fn with_retry_date(self, date: SystemTime) -> Self {
         Self { retry_after: Some(RetryAfter::Date(date)), ..self }
     }
 

@@ -249,3 +249,17 @@ async fn two_widgets_share_one_request() {
     }
     assert_eq!(hosted.script.requests(), 1);
 }
+
+#[tokio::test]
+async fn a_watch_is_refused_at_once_after_the_services_runtime_has_ended() {
+    let other = Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = other.handle().clone();
+    let mut hosted = Hosted::start_by(|turn| turn.runtime(runtime), Provider::Grant, |it| it).await;
+    other.shutdown_background();
+    hosted.widget.negotiate(&[TURN]).await;
+    let asked = tokio::time::Instant::now();
+    let error = hosted.widget.expect_error(WATCH).await;
+    assert!(error.contains("runtime"), "{error}");
+    assert_eq!(asked.elapsed(), seconds(0));
+    assert_eq!(hosted.script.requests(), 0);
+}
