@@ -83,7 +83,7 @@ impl Attempt<'_> {
             false => self.connect_again().await?.into_connection(),
         };
         let patience = self.log.limit() * 3 / 10;
-        let mut session = Session::new(connection, patience, self.log.server_name.clone());
+        let mut session = self.session_for(connection, patience);
         session.authenticate(self.server.username(), self.server.password());
         Ok(((), Found::Mapped(bind(&mut session).await?)))
     }
@@ -203,7 +203,12 @@ impl Attempt<'_> {
     }
 
     fn session(&self, connection: Connection) -> Session {
-        Session::new(connection, self.patience(), self.log.server_name.clone())
+        self.session_for(connection, self.patience())
+    }
+
+    fn session_for(&self, connection: Connection, patience: Duration) -> Session {
+        Session::new(connection, patience, self.log.server_name.clone())
+            .hiding([self.server.username(), self.server.password()])
     }
 
     /// Asks for a relay over a connection of its own, as a part of another step.
