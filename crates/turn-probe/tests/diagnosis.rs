@@ -514,6 +514,28 @@ fn a_relay_that_cannot_send_first_is_told() {
 }
 
 #[test]
+fn a_relay_that_cannot_send_first_hides_no_earlier_failure() {
+    use StepKind::{ChannelBind, CreatePermission, Direct, Refresh, Relay, SecondAllocate};
+    for (kind, failure, code) in [
+        (SecondAllocate, refusal(486), "quota"),
+        (SecondAllocate, refusal(508), "no_ports"),
+        (CreatePermission, refusal(403), "peer_denied"),
+        (ChannelBind, refusal(403), "peer_denied"),
+        (Relay, Failure::Lost(Leg::There), "only_answers"),
+        (Refresh, refusal(437), "only_answers"),
+    ] {
+        let steps = vec![
+            step(TCP, V4, StepKind::Allocate, relayed(RELAY)),
+            step(TCP, V4, kind, failure),
+            step(TCP, V4, Direct, Found::OnlyAnswers),
+        ];
+        let diagnosis = diagnosis(&[TCP], steps);
+        assert_eq!(diagnosis.findings[0].explanation.code, code, "{kind}");
+        assert!(codes(&diagnosis).contains(&"only_answers"), "{kind}");
+    }
+}
+
+#[test]
 fn a_quota_is_put_down_to_those_who_use_it() {
     let rejected = |kind, reason| {
         let failure = Failure::Refusal { code: 486, reason: Text::new(reason) };

@@ -34,8 +34,9 @@ impl Failing<'_> {
         }
         let step = route.failed()?;
         let failure = step.failure()?;
-        if let Some(Found::OnlyAnswers) = route.step(StepKind::Direct).and_then(Step::found) {
-            // coturn gives a relay up that may not send.
+        let only_answers = route.step(StepKind::Direct).and_then(Step::found);
+        if step.kind >= StepKind::Relay && only_answers == Some(&Found::OnlyAnswers) {
+            // coturn gives up a relay that may not send. What failed before has another cause.
             return broken(Cause::OnlyAnswers);
         }
         if let Failure::Redirected(to) = failure {
