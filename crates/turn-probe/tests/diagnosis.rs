@@ -464,6 +464,14 @@ fn a_server_that_sees_a_public_machine_at_a_private_address_is_behind_source_nat
 }
 
 #[test]
+fn on_the_turn_servers_own_machine_a_bridge_hides_nothing() {
+    let seen = seen_at("192.0.2.1", "172.17.0.1:40000");
+    let diagnosis = diagnosis(&[UDP, TCP], seen);
+    assert_eq!((codes(&diagnosis), diagnosis.verdict), (vec!["source_nat"], Verdict::AllRelay));
+    assert!(!diagnosis.has_problem());
+}
+
+#[test]
 fn a_private_peer_that_is_denied_is_no_fault() {
     for (local, status) in
         [("198.51.100.7", RouteStatus::Broken), ("192.168.1.20", RouteStatus::Works)]

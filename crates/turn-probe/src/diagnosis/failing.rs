@@ -311,14 +311,17 @@ fn wrong_addresses(route: &Route) -> Option<Cause> {
         return Some(Cause::PrivateRelay { relay, server });
     }
     let (seen, local) = (relayed.mapped?.ip(), relayed.local?);
-    let is_hidden = is_private(seen) && !is_private(local) && !is_private(server);
+    let is_hidden =
+        is_private(seen) && !is_private(local) && !is_private(server) && local != server;
     is_hidden.then_some(Cause::SourceNat { seen, local, is_near: false })
 }
 
-/// That the server sees this machine at a private address that is not its own.
+/// That the server sees this machine at a private address that is not its own. On the server's own machine
+/// (a bridge of containers between the two, for one) it tells nothing about other machines.
 pub(super) fn doubtful_addresses(route: &Route) -> Option<Cause> {
     let relayed = route.relayed()?;
     let (seen, local, server) = (relayed.mapped?.ip(), relayed.local?, route.address?.ip());
-    let is_doubtful = seen != local && is_private(seen) && is_private(local) && !is_private(server);
+    let is_near = is_private(local) || local == server;
+    let is_doubtful = seen != local && is_private(seen) && is_near && !is_private(server);
     is_doubtful.then_some(Cause::SourceNat { seen, local, is_near: true })
 }
