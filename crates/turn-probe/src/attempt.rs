@@ -98,7 +98,9 @@ impl Attempt<'_> {
 
     fn listener(&self, tls_failed: bool) -> Listener<'_> {
         let Self { address, log, .. } = self;
-        Listener { address: *address, host: log.uri.host(), tls_failed, tls: self.tls() }
+        // A server that is there answers at once, and the user waits for this as well.
+        let patience = log.limit() * 3 / 10;
+        Listener { address: *address, host: log.uri.host(), tls_failed, tls: self.tls(), patience }
     }
 
     /// Everything that takes a second relay.

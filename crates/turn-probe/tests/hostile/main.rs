@@ -21,10 +21,17 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a probe may take whose first step fails: that step, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For servers that answer everything at once, so that it is never used up, however busy the machine is.
+const LONG: Duration = Duration::from_secs(60);
+
 pub(crate) async fn probe_at(uri: &str) -> Vec<Step> {
-    let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
-    let steps = probe(&server, ProbeOptions::new().step_timeout(STEP_TIMEOUT)).collect::<Vec<_>>();
+    let steps = probe_within(STEP_TIMEOUT, uri);
     tokio::time::timeout(PATIENCE, steps).await.expect("the probe ends by itself")
+}
+
+async fn probe_within(limit: Duration, uri: &str) -> Vec<Step> {
+    let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
+    probe(&server, ProbeOptions::new().step_timeout(limit)).collect().await
 }
 
 pub(crate) fn failure_of(steps: &[Step], kind: StepKind) -> Option<Failure> {
@@ -139,16 +146,40 @@ async fn a_listener_that_wants_the_proxy_protocol_is_identified() {
             }
         }
     });
-    let steps = probe_at(&format!("turn:{address}?transport=tcp")).await;
+    let steps = probe_within(LONG, &format!("turn:{address}?transport=tcp")).await;
     serving.abort();
     let allocate = failure_of(&steps, StepKind::Allocate);
     assert_eq!(allocate, Some(Failure::NotStun(Stranger::ProxyProtocol)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_web_server_is_identified_if_steps_may_take_long() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut heard = [0; 256];
+                let bytes = stream.read(&mut heard).await.unwrap_or(0);
+                if heard[..bytes].starts_with(b"GET ") {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").await;
+                }
+            });
+        }
+    });
+    let steps = probe_within(LONG, &format!("turn:{address}?transport=tcp")).await;
+    serving.abort();
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Http)));
+}
+
 #[tokio::test]
 async fn turn_without_tls_is_identified_where_tls_was_expected() {
     let plain = tcp(ANOTHER_ANSWER.to_vec(), 1).await;
-    let steps = probe_at(&format!("turns:{}", plain.address)).await;
+    let steps = probe_within(LONG, &format!("turns:{}", plain.address)).await;
     assert_eq!(failure_of(&steps, StepKind::Tls), Some(Failure::NotStun(Stranger::PlainStun)));
 }
 
