@@ -131,8 +131,8 @@ impl Cause {
             Self::TooMany(count) => say(
                 "too_many",
                 format!(
-                    "{count} more URIs or addresses were not tried: clients try a handful, and this \
-                     probe 32 URIs with 8 addresses each."
+                    "There are too many URIs or addresses: this probe tries 32 URIs with 8 addresses \
+                     each, and left out {count}."
                 ),
                 format!("Write fewer URIs in {uris}: UDP, TCP and TLS of one server are three."),
             ),

@@ -19,7 +19,13 @@ use std::time::{Duration, SystemTime};
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn setups() -> Vec<Setup> {
-    let servers = [Homeserver::Synapse, Homeserver::Dendrite, Homeserver::Unknown];
+    let servers = [
+        Homeserver::Synapse,
+        Homeserver::Dendrite,
+        Homeserver::Conduit,
+        Homeserver::Conduwuit,
+        Homeserver::Unknown,
+    ];
     let turn = [
         TurnSoftware::Coturn,
         TurnSoftware::Eturnal,
@@ -217,6 +223,8 @@ fn sentences() -> Vec<(Cause, &'static str, &'static str)> {
         (Cause::NoHttpsPort, "No turns: URI has port 443", "`tls-listening-port=443`"),
         (Cause::ShortTtl(HOUR / 20), "expire after 3 minutes", "`turn_user_lifetime`"),
         (Cause::DtlsNotTried, "DTLS", "?transport=tcp"),
+        (Cause::TooMany(8), "and left out 8", "`turn_uris`"),
+        (Cause::OutOfTime, "The time for the whole probe was over", "by itself"),
     ]
 }
 
