@@ -66,7 +66,7 @@ pub(super) fn port_closed(places: &Places, sibling: Option<Place>, setup: &Setup
                 "its TLS listener did not start, because coturn cannot read `cert` or `pkey` (its log \
                  says so; its user needs the right to), because the key is of another certificate, or \
                  because `no-tls` is set",
-                "it has no `listen` entry with `transport: tls` and `tls: true`, or cannot read \
+                "it has no `listen` entry with `transport: tls` (or `auto`), or cannot read \
                  `tls_crt_file` or `tls_key_file`",
                 "its TLS listener did not start, because it cannot read the certificate or the key (in \
                  coturn `cert` and `pkey`; its log says so), because the key is of another certificate, \
@@ -114,7 +114,7 @@ pub(super) fn not_turn(
                 turn.says(
                     "Set `cert` and `pkey` in turnserver.conf, take out `no-tls`, and check in coturn's \
                      log that it can read them",
-                    "Set `tls: true` for the `listen` entry in eturnal.yml",
+                    "Set `transport: tls` (or `auto`, which serves TCP as well) for the `listen` entry in eturnal.yml",
                     "Give the TURN server a certificate that it can read (in coturn `cert` and `pkey`, \
                      without `no-tls`)",
                 )

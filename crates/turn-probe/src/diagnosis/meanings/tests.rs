@@ -254,3 +254,22 @@ fn sentences_are_whole_whatever_the_software() {
         }
     }
 }
+
+/// Causes, each with a piece of its advice for eturnal, whose settings are few.
+#[test]
+fn eturnal_is_advised_with_its_own_settings() {
+    let setup = Setup { homeserver: Homeserver::Synapse, turn: TurnSoftware::Eturnal };
+    let at: SocketAddr = "192.0.2.1:3478".parse().unwrap();
+    let udp = Place::new(at, IceTransport::Udp);
+    let tls = Place { is_tls: true, ..Place::new(at, IceTransport::Tcp) };
+    let plain = Cause::NotTurn { places: tls.into(), stranger: Stranger::PlainStun, sibling: None };
+    for (cause, said) in [
+        (plain, "`transport: tls` (or `auto`"),
+        (Cause::PortClosed { places: tls.into(), sibling: Some(udp) }, "`transport: tls` (or"),
+    ] {
+        let advice = cause.explain(&setup).advice;
+        assert!(advice.contains(said), "{advice}");
+        // It does not start with this one.
+        assert!(!advice.contains("`tls: true`"), "{advice}");
+    }
+}
