@@ -12,9 +12,11 @@ use super::{
 };
 use crate::failure::{CertificateFault, NameFault, Stranger};
 
-/// coturn reads a line to its end.
-pub(super) const SECRET_IN_COTURN: &str = "In turnserver.conf everything after `=` counts, so a semicolon or a comment \
-                                behind the secret become a part of it, as quotes do in some versions. ";
+/// coturn takes no credentials of a homeserver without a secret, and reads a line to its end.
+pub(super) const SECRET_IN_COTURN: &str = "Check that turnserver.conf sets `static-auth-secret` at all: without it, coturn \
+                                rejects all credentials that are made with a secret. Everything after its `=` \
+                                counts, so a semicolon or a comment behind the secret become a part of it, as \
+                                quotes do in some versions. ";
 
 pub(super) fn name(host: &str, fault: &NameFault, setup: &Setup) -> Explanation {
     let uris = setup.homeserver.uris();

@@ -255,6 +255,18 @@ fn sentences_are_whole_whatever_the_software() {
     }
 }
 
+#[test]
+fn a_coturn_without_a_secret_is_thought_of() {
+    let cause =
+        Cause::SecretsDiffer { origin: Origin::Homeserver, valid_for: HOUR, clocks_agree: true };
+    for (turn, is_said) in [(TurnSoftware::Coturn, true), (TurnSoftware::Eturnal, false)] {
+        let setup = Setup { homeserver: Homeserver::Synapse, turn };
+        let advice = cause.explain(&setup).advice;
+        let says = advice.contains("Check that turnserver.conf sets `static-auth-secret` at all");
+        assert_eq!(says, is_said, "{advice}");
+    }
+}
+
 /// Causes, each with a piece of its advice for eturnal, whose settings are few.
 #[test]
 fn eturnal_is_advised_with_its_own_settings() {
