@@ -126,6 +126,7 @@ fn each_failure_has_its_cause() {
         (UDP, Allocate, refusal(401), "secrets_differ"),
         (UDP, Allocate, refusal(441), "secrets_differ"),
         (UDP, Allocate, refusal(403), "refused"),
+        (UDP, Allocate, refusal(405), "only_stun"),
         (UDP, Allocate, refusal(440), "wrong_family"),
         (UDP, Allocate, refusal(486), "quota"),
         (UDP, Allocate, refusal(508), "no_relay_address"),

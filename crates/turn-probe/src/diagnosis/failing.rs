@@ -146,6 +146,8 @@ impl Failing<'_> {
         match failure {
             Failure::Timeout(_) if is_alive => Cause::OnlyStun,
             Failure::NotStun(Stranger::Mute | Stranger::HangsUp) if is_alive => Cause::OnlyStun,
+            // "Method Not Allowed": eturnal without TURN.
+            Failure::Refusal { code: 405, .. } => Cause::OnlyStun,
             Failure::Refusal { code: 508, .. } if self.lends_elsewhere(route) => Cause::NoPorts,
             Failure::Refusal { code: 508, .. } => Cause::NoRelayAddress,
             Failure::Refusal { code: 486, reason } => Cause::Quota(self.quota_user(route, reason)),

@@ -381,6 +381,7 @@ impl Cause {
                 "The TURN server rejects the username and the password.",
                 password_rejected(*origin, setup),
             ),
+            // eturnal always demands credentials.
             Self::OpenRelay => say(
                 "open_relay",
                 "The TURN server demands no credentials: it relays for the whole internet, which strangers \
@@ -390,7 +391,7 @@ impl Cause {
                     turn.says(
                         "Take `no-auth` out of turnserver.conf, and set `use-auth-secret` and \
                          `static-auth-secret`",
-                        "Set `secret` in eturnal.yml",
+                        "Make the TURN server demand credentials",
                         "Make the TURN server demand credentials (in coturn: no `no-auth`, but \
                          `use-auth-secret` and `static-auth-secret`)",
                     ),
@@ -423,7 +424,9 @@ impl Cause {
                     "{}, and check that {uris} leads to it and to no public STUN server.",
                     turn.says(
                         "Take `stun-only` out of turnserver.conf",
-                        "Take `enable_turn: false` out of the `listen` entry in eturnal.yml",
+                        "In eturnal.yml, take `enable_turn: false` out of the `listen` entry, and set \
+                         `relay_ipv4_addr` to the machine's address and `secret`, without which eturnal \
+                         lends no relays",
                         "Switch TURN on in the server (in coturn: no `stun-only`)",
                     )
                 ),
@@ -541,8 +544,7 @@ impl Cause {
                     "Take `relay-ip` out of turnserver.conf, or set it to an address that `ip addr` \
                      shows; a public address behind NAT belongs into `external-ip=PUBLIC/PRIVATE`. If it \
                      is right, widen `min-port` to `max-port`.",
-                    "Set `relay_ipv4_addr` in eturnal.yml to an address of the machine, and widen \
-                     `relay_min_port` to `relay_max_port`.",
+                    "Widen `relay_min_port` to `relay_max_port` in eturnal.yml.",
                     "Let the TURN server relay at an address of its own machine (in coturn `relay-ip`; a \
                      public address behind NAT belongs into `external-ip=PUBLIC/PRIVATE`), or widen its \
                      port range.",

@@ -278,6 +278,8 @@ fn eturnal_is_advised_with_its_own_settings() {
     for (cause, said) in [
         (plain, "`transport: tls` (or `auto`"),
         (Cause::PortClosed { places: tls.into(), sibling: Some(udp) }, "`transport: tls` (or"),
+        (Cause::OnlyStun, "`relay_ipv4_addr` to the machine's address and `secret`"),
+        (Cause::NoRelayAddress, "Widen `relay_min_port` to `relay_max_port` in eturnal.yml."),
     ] {
         let advice = cause.explain(&setup).advice;
         assert!(advice.contains(said), "{advice}");
