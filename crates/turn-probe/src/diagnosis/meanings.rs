@@ -27,15 +27,15 @@ impl Cause {
                 "The homeserver hands out no TURN server, so calls between people behind firewalls do \
                  not connect.",
                 format!(
-                    "Set {uris} and {}, and restart the homeserver. Element X and Element Call use \
-                     LiveKit instead: if only their calls fail, this is not the cause.",
-                    homeserver.secret()
+                    "Set {}, and restart the homeserver. Element X and Element Call use LiveKit \
+                     instead: if only their calls fail, this is not the cause.",
+                    homeserver.uris_and_secret()
                 ),
             ),
             Self::Misconfigured(what) => say(
                 "misconfigured",
                 format!("The homeserver hands out a TURN server that no client can use: {what}."),
-                format!("Set {uris}, and either {} or {}.", homeserver.secret(), homeserver.user()),
+                format!("Set {}.", homeserver.uris_and_credentials()),
             ),
             Self::Forbidden => say(
                 "forbidden",

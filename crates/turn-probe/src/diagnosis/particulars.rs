@@ -165,7 +165,7 @@ pub(super) fn password_rejected(origin: Origin, setup: &Setup) -> String {
     let (turn, homeserver) = (&setup.turn, setup.homeserver);
     let user = match origin {
         Origin::Given => "the name and the password".to_owned(),
-        _ => homeserver.user().to_owned(),
+        _ => homeserver.user(),
     };
     turn.says(
         &format!(

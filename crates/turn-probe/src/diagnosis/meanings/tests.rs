@@ -256,6 +256,33 @@ fn sentences_are_whole_whatever_the_software() {
 }
 
 #[test]
+fn settings_in_one_file_name_it_once() {
+    let advice = |homeserver, cause: Cause| {
+        cause.explain(&Setup { homeserver, turn: TurnSoftware::Unknown }).advice
+    };
+    for (homeserver, said) in [
+        (Homeserver::Synapse, "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml, and"),
+        (
+            Homeserver::Conduit,
+            "Set `turn_uris` and `turn_secret` under `[global]` in conduit.toml (or under `[turn]`, \
+             without `turn_`), and",
+        ),
+        (
+            Homeserver::Conduwuit,
+            "Set `turn_uris` and `turn_secret` in the homeserver's TOML file, and",
+        ),
+    ] {
+        let advice = advice(homeserver, Cause::NoTurn);
+        assert!(advice.starts_with(said), "{advice}");
+    }
+    assert_eq!(
+        advice(Homeserver::Synapse, Cause::Misconfigured(Text::new("why"))),
+        "Set `turn_uris` and either `turn_shared_secret` or `turn_username` and `turn_password` in \
+         homeserver.yaml."
+    );
+}
+
+#[test]
 fn a_coturn_without_a_secret_is_thought_of() {
     let cause =
         Cause::SecretsDiffer { origin: Origin::Homeserver, valid_for: HOUR, clocks_agree: true };
