@@ -195,6 +195,12 @@ impl Failing<'_> {
         let is_elsewhere = relay.ip() != address.ip();
         let elsewhere = Cause::RelayElsewhere { relay: relay.ip(), server: address.ip() };
         match (failure, kind) {
+            (Failure::Refusal { code: 401 | 441, .. }, _) => Cause::RejectedLater,
+            (failure, StepKind::SecondAllocate) if failure.is_rejection() => Cause::RejectedLater,
+            // The credentials were accepted already, so that it means what it says: Bad Request.
+            (Failure::Refusal { code: code @ 400, reason }, _) => {
+                Cause::Refused { code: *code, reason: reason.clone() }
+            }
             (Failure::Refusal { code: 403, .. }, StepKind::Direct) => {
                 Cause::OwnAddressDenied(peer_address(route).unwrap_or(relay.ip()))
             }

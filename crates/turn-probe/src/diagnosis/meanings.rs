@@ -376,6 +376,11 @@ impl Cause {
                     ),
                 )
             }
+            Self::RejectedLater => say(
+                "rejected_later",
+                "The TURN server lends a relay with the credentials, and rejects them in a later request.",
+                several_servers(&uris),
+            ),
             Self::PasswordRejected { origin } => say(
                 "password_rejected",
                 "The TURN server rejects the username and the password.",
@@ -389,8 +394,8 @@ impl Cause {
                 format!(
                     "{}, with the value of {}.",
                     turn.says(
-                        "Take `no-auth` out of turnserver.conf, and set `use-auth-secret` and \
-                         `static-auth-secret`",
+                        "Take `no-auth` out of turnserver.conf if it is there, and set \
+                         `use-auth-secret` and `static-auth-secret`",
                         "Make the TURN server demand credentials",
                         "Make the TURN server demand credentials (in coturn: no `no-auth`, but \
                          `use-auth-secret` and `static-auth-secret`)",
@@ -691,8 +696,7 @@ impl Cause {
             Self::WrongSignature => say(
                 "wrong_signature",
                 "The TURN server accepts the credentials, and signs its answers with another password.",
-                format!("Check that {uris} leads to one TURN server, and not to several with different \
-                         secrets."),
+                several_servers(&uris),
             ),
             Self::Misbehaves(what) => say(
                 "misbehaves",
@@ -703,6 +707,12 @@ impl Cause {
             ),
         }
     }
+}
+
+fn several_servers(uris: &str) -> String {
+    format!(
+        "Check that {uris} leads to one TURN server, and not to several with different secrets."
+    )
 }
 
 #[cfg(test)]
