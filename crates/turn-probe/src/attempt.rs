@@ -15,7 +15,7 @@ use crate::{
     identify::{Listener, examine_network},
     log::Log,
     net::{Connection, TlsSetup, secure},
-    reach::may_contact,
+    reach::{is_public, may_contact},
     relaying::carry_both_ways,
     requests::{Lent, allocate, bind, bind_channel, give_back, permit_each_other},
     session::Session,
@@ -33,6 +33,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) tls: Option<&'a TlsSetup>,
     /// So many attempts hold relays at a time.
     pub(crate) turns: &'a Semaphore,
+    /// Whether other protocols may be spoken to a listener at a loopback or private address.
+    pub(crate) identifies_private: bool,
 }
 
 impl Attempt<'_> {
@@ -92,15 +94,22 @@ impl Attempt<'_> {
     async fn examine(&self, failure: Failure) -> Failure {
         match self.is_udp() {
             true => examine_network(self.address, failure).await,
-            false => self.listener(false).examine(failure).await,
+            false => self.examine_listener(false, failure).await,
         }
     }
 
-    fn listener(&self, tls_failed: bool) -> Listener<'_> {
+    async fn examine_listener(&self, tls_failed: bool, failure: Failure) -> Failure {
         let Self { address, log, .. } = self;
-        // A server that is there answers at once, and the user waits for this as well.
-        let patience = log.limit() * 3 / 10;
-        Listener { address: *address, host: log.uri.host(), tls_failed, tls: self.tls(), patience }
+        let listener = Listener {
+            address: *address,
+            host: log.uri.host(),
+            tls_failed,
+            tls: self.tls(),
+            // A server that is there answers at once, and the user waits for this as well.
+            patience: log.limit() * 3 / 10,
+            may_be_identified: self.identifies_private || is_public(*address),
+        };
+        listener.examine(failure).await
     }
 
     /// Everything that takes a second relay.
@@ -159,10 +168,11 @@ impl Attempt<'_> {
             .await?;
         let connection = match self.tls() {
             Some(tls) => {
-                let listener = self.listener(true);
                 let securing = self.secured(tls, stream);
                 self.log
-                    .examined_step(StepKind::Tls, securing, |failure| listener.examine(failure))
+                    .examined_step(StepKind::Tls, securing, |failure| {
+                        self.examine_listener(true, failure)
+                    })
                     .await?
             }
             None => self.plain(stream)?,

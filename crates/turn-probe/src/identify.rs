@@ -31,6 +31,8 @@ pub(crate) struct Listener<'a> {
     pub(crate) tls: Option<&'a TlsSetup>,
     /// How long each attempt at another protocol may take.
     pub(crate) patience: Duration,
+    /// Whether other protocols may be spoken to it.
+    pub(crate) may_be_identified: bool,
 }
 
 impl Listener<'_> {
@@ -43,7 +45,11 @@ impl Listener<'_> {
             Failure::Tls(_) if self.tls_failed => Stranger::Unknown,
             _ => return failure,
         };
-        match (self.identify().await, otherwise) {
+        let identified = match self.may_be_identified {
+            true => self.identify().await,
+            false => None,
+        };
+        match (identified, otherwise) {
             (Some(stranger), _) => Failure::NotStun(stranger),
             (None, Stranger::Unknown) => failure,
             (None, otherwise) => Failure::NotStun(otherwise),

@@ -29,6 +29,7 @@ pub struct ProbeOptions {
     total_limit: Option<Duration>,
     pub(crate) at_once: usize,
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
+    pub(crate) identifies_private: bool,
 }
 
 impl Default for ProbeOptions {
@@ -38,6 +39,7 @@ impl Default for ProbeOptions {
             total_limit: None,
             at_once: AT_ONCE,
             extra_roots: Vec::new(),
+            identifies_private: false,
         }
     }
 }
@@ -76,5 +78,14 @@ impl ProbeOptions {
     #[must_use]
     pub fn extra_roots(self, roots: Vec<CertificateDer<'static>>) -> Self {
         Self { extra_roots: roots, ..self }
+    }
+
+    /// Whether the probe may speak HTTP, TLS and the PROXY protocol to a listener that does not answer TURN,
+    /// to find out what it is, also at a loopback or private address; off by default. Allow it for URIs
+    /// that the user wrote: a homeserver that hands out URIs could make the probe speak to services of this
+    /// machine and of its network.
+    #[must_use]
+    pub fn identify_private_addresses(self, is_allowed: bool) -> Self {
+        Self { identifies_private: is_allowed, ..self }
     }
 }

@@ -15,6 +15,11 @@ enum Scope {
     Internet,
 }
 
+/// Whether an address is one of the internet, so that others reach what listens there as well.
+pub(crate) fn is_public(address: SocketAddr) -> bool {
+    scope(canonical(address.ip())) == Scope::Internet
+}
+
 /// Whether a server at `from` may make the probe contact `to`, as another server or as a relay.
 pub(crate) fn may_contact(from: SocketAddr, to: SocketAddr) -> bool {
     may_contact_from(from, to, is_ours)
@@ -134,6 +139,17 @@ mod tests {
         }
         assert!(may("[2001:db8::1]:3478", "[2002:c000:201::1]:22"));
         assert!(may("[::ffff:127.0.0.1]:3478", "127.0.0.1:3479"));
+    }
+
+    #[test]
+    fn only_addresses_of_the_internet_are_public() {
+        for public in ["192.0.2.1:1", "198.51.100.1:1", "[2001:db8::1]:1", "[64:ff9b::c000:201]:1"]
+        {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for near in ["127.0.0.1:1", "10.0.0.1:1", "[::ffff:127.0.0.1]:1", "[fe80::1]:1", "[::]:1"] {
+            assert!(!is_public(near.parse().unwrap()), "{near}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ mod redirections;
 mod secrets;
 mod server;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
 use matrix_sdk_turn::TurnServer;
@@ -30,8 +33,12 @@ pub(crate) async fn probe_at(uri: &str) -> Vec<Step> {
 }
 
 async fn probe_within(limit: Duration, uri: &str) -> Vec<Step> {
+    probe_with(ProbeOptions::new().step_timeout(limit).identify_private_addresses(true), uri).await
+}
+
+async fn probe_with(options: ProbeOptions, uri: &str) -> Vec<Step> {
     let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
-    probe(&server, ProbeOptions::new().step_timeout(limit)).collect().await
+    probe(&server, options).collect().await
 }
 
 pub(crate) fn failure_of(steps: &[Step], kind: StepKind) -> Option<Failure> {
@@ -151,6 +158,36 @@ async fn a_listener_that_wants_the_proxy_protocol_is_identified() {
     serving.abort();
     let allocate = failure_of(&steps, StepKind::Allocate);
     assert_eq!(allocate, Some(Failure::NotStun(Stranger::ProxyProtocol)));
+}
+
+#[tokio::test]
+async fn a_listener_nearby_hears_nothing_but_turn_unless_more_is_allowed() {
+    use tokio::io::AsyncReadExt;
+
+    for is_allowed in [false, true] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let said = heard.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = [0; 2048];
+                let read = stream.read(&mut bytes).await.unwrap_or(0);
+                said.lock().unwrap().push(bytes[..read].to_vec());
+            }
+        });
+        for scheme in ["turn", "turns"] {
+            let options =
+                ProbeOptions::new().step_timeout(LONG).identify_private_addresses(is_allowed);
+            probe_with(options, &format!("{scheme}:{address}?transport=tcp")).await;
+        }
+        serving.abort();
+        let heard = heard.lock().unwrap();
+        assert!(heard.len() >= 2, "{heard:?}");
+        let is_asked = |protocol: &[u8]| heard.iter().any(|bytes| bytes.starts_with(protocol));
+        assert_eq!(is_asked(b"GET "), is_allowed);
+        assert_eq!(is_asked(b"PROXY "), is_allowed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
