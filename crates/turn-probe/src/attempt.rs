@@ -43,7 +43,10 @@ impl Attempt<'_> {
         let mut session = self.connect().await?;
         if !self.log.uri.is_turn() {
             let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
-            return self.log.examined_step(StepKind::Binding, binding, |f| self.examine(f)).await;
+            return self
+                .log
+                .examined_step(StepKind::Binding, binding, |f| self.examine_binding(f))
+                .await;
         }
         let mut turn = self.turn().await?;
         let lending = give_up_if_silent(&mut turn, self.allocate(session));
@@ -86,8 +89,22 @@ impl Attempt<'_> {
         };
         let patience = self.log.limit() * 3 / 10;
         let mut session = self.session_for(connection, patience);
-        session.authenticate(self.server.username(), self.server.password());
+        if self.log.uri.is_turn() {
+            session.authenticate(self.server.username(), self.server.password());
+        }
         Ok(((), Found::Mapped(bind(&mut session).await?)))
+    }
+
+    /// Takes a second look at a STUN server: the socket that was used hears no answers from other addresses.
+    async fn examine_binding(&self, failure: Failure) -> Failure {
+        let failure = self.examine(failure).await;
+        if !self.is_udp() || !matches!(failure, Failure::Timeout(_)) {
+            return failure;
+        }
+        match self.bind_aside().await {
+            Err(elsewhere @ Failure::AnsweredFrom(_)) => elsewhere,
+            _ => failure,
+        }
     }
 
     /// Takes a second look at why there is no answer.

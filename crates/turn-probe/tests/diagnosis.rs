@@ -115,6 +115,7 @@ fn each_failure_has_its_cause() {
         (TLS, Allocate, Failure::ClientCertificate, "client_certificate"),
         (TLS, Tls, Failure::Tls(Text::new("x")), "tls_fails"),
         (UDP, Binding, Failure::NotStun(Stranger::Http), "not_turn"),
+        ("stun:turn.example.org", Binding, Failure::AnsweredFrom(address(V4)), "answered_from"),
         (TCP, Allocate, Failure::NotStun(Stranger::Mute), "not_turn"),
         (UDP, Allocate, Failure::Flooded, "misbehaves"),
         (UDP, Allocate, Failure::FellSilent(HOUR), "fell_silent"),

@@ -112,6 +112,7 @@ impl Failing<'_> {
             Failure::OwnRouter => Cause::Hairpin(address),
             Failure::Refused => Cause::PortClosed { places: place.into(), sibling },
             Failure::Timeout(_) => self.silent(route, place),
+            Failure::AnsweredFrom(from) => Cause::AnsweredFrom { asked: address, from: *from },
             Failure::Certificate(fault) => {
                 Cause::Certificate { host: route.uri.host().to_string(), fault: fault.clone() }
             }

@@ -127,6 +127,25 @@ async fn an_answer_to_another_request_is_told_from_silence() {
 }
 
 #[tokio::test]
+async fn an_answer_from_another_address_is_told_from_silence() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let other = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (address, from) = (server.local_addr().unwrap(), other.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut request = [0; 2048];
+        while let Ok((_, client)) = server.recv_from(&mut request).await {
+            let _ = other.send_to(ANOTHER_ANSWER, client).await;
+        }
+    });
+    for scheme in ["stun", "turn"] {
+        let steps = probe_at(&format!("{scheme}:{address}")).await;
+        let binding = failure_of(&steps, StepKind::Binding);
+        assert_eq!(binding, Some(Failure::AnsweredFrom(from)), "{scheme}");
+    }
+    serving.abort();
+}
+
+#[tokio::test]
 async fn an_answer_with_a_wrong_checksum_is_told_from_silence() {
     let mut answer = ANOTHER_ANSWER.to_vec();
     answer[3] = 8;
