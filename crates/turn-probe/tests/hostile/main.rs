@@ -126,7 +126,7 @@ async fn an_answer_to_another_request_is_told_from_silence() {
     assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::WrongTransaction));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_from_another_address_is_told_from_silence() {
     let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let other = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
