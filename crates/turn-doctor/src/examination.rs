@@ -154,7 +154,9 @@ async fn steps(credentials: &Credentials, options: ProbeOptions, progress: &Prog
 
 /// How the probe is set up.
 pub(crate) fn options(args: &Parsed) -> anyhow::Result<ProbeOptions> {
-    let options = ProbeOptions::new().step_timeout(args.timeout());
+    let is_homeserver = matches!(args.source, Source::Homeserver { .. });
+    let options =
+        ProbeOptions::new().step_timeout(args.timeout()).identify_private_addresses(!is_homeserver);
     Ok(match &args.ca_file {
         Some(file) => options.extra_roots(certificates(file)?),
         None => options,

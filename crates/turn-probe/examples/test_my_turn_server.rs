@@ -19,7 +19,7 @@ async fn main() {
     // A client has this from `TurnService::get()`.
     let server = TurnServer::new(vec![uri], username, password);
 
-    let steps = probe(&server, ProbeOptions::new());
+    let steps = probe(&server, ProbeOptions::new().identify_private_addresses(true));
     pin_mut!(steps);
     while let Some(step) = steps.next().await {
         let address = step.address.map(|address| address.to_string()).unwrap_or_default();

@@ -125,7 +125,8 @@ async fn lend_and_give_back(
     let (tls, turns) = (tls.as_ref(), &turns);
     let lent = race(addresses, |address| async move {
         let log = Log::silent(uri.clone(), limit);
-        Attempt { log, address, server, tls, turns }.allocate_another().await
+        let identifies_private = false;
+        Attempt { log, address, server, tls, turns, identifies_private }.allocate_another().await
     });
     let (mut lent, _) = lent.await.unwrap_or(Err(Failure::Timeout(limit)))?;
     // Whether the server hears of it does not matter here.

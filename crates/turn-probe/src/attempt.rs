@@ -15,7 +15,7 @@ use crate::{
     identify::{Listener, examine_network},
     log::Log,
     net::{Connection, TlsSetup, secure},
-    reach::may_contact,
+    reach::{is_public, may_contact},
     relaying::carry_both_ways,
     requests::{Lent, allocate, bind, bind_channel, give_back, permit_each_other},
     session::Session,
@@ -33,6 +33,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) tls: Option<&'a TlsSetup>,
     /// So many attempts hold relays at a time.
     pub(crate) turns: &'a Semaphore,
+    /// Whether other protocols may be spoken to a listener at a loopback or private address.
+    pub(crate) identifies_private: bool,
 }
 
 impl Attempt<'_> {
@@ -41,7 +43,10 @@ impl Attempt<'_> {
         let mut session = self.connect().await?;
         if !self.log.uri.is_turn() {
             let binding = async { Ok(((), Found::Mapped(bind(&mut session).await?))) };
-            return self.log.examined_step(StepKind::Binding, binding, |f| self.examine(f)).await;
+            return self
+                .log
+                .examined_step(StepKind::Binding, binding, |f| self.examine_binding(f))
+                .await;
         }
         let mut turn = self.turn().await?;
         let lending = give_up_if_silent(&mut turn, self.allocate(session));
@@ -83,22 +88,45 @@ impl Attempt<'_> {
             false => self.connect_again().await?.into_connection(),
         };
         let patience = self.log.limit() * 3 / 10;
-        let mut session = Session::new(connection, patience, self.log.server_name.clone());
-        session.authenticate(self.server.username(), self.server.password());
+        let mut session = self.session_for(connection, patience);
+        if self.log.uri.is_turn() {
+            session.authenticate(self.server.username(), self.server.password());
+        }
         Ok(((), Found::Mapped(bind(&mut session).await?)))
+    }
+
+    /// Takes a second look at a STUN server: the socket that was used hears no answers from other addresses.
+    async fn examine_binding(&self, failure: Failure) -> Failure {
+        let failure = self.examine(failure).await;
+        if !self.is_udp() || !matches!(failure, Failure::Timeout(_)) {
+            return failure;
+        }
+        match self.bind_aside().await {
+            Err(elsewhere @ Failure::AnsweredFrom(_)) => elsewhere,
+            _ => failure,
+        }
     }
 
     /// Takes a second look at why there is no answer.
     async fn examine(&self, failure: Failure) -> Failure {
         match self.is_udp() {
             true => examine_network(self.address, failure).await,
-            false => self.listener(false).examine(failure).await,
+            false => self.examine_listener(false, failure).await,
         }
     }
 
-    fn listener(&self, tls_failed: bool) -> Listener<'_> {
+    async fn examine_listener(&self, tls_failed: bool, failure: Failure) -> Failure {
         let Self { address, log, .. } = self;
-        Listener { address: *address, host: log.uri.host(), tls_failed, tls: self.tls() }
+        let listener = Listener {
+            address: *address,
+            host: log.uri.host(),
+            tls_failed,
+            tls: self.tls(),
+            // A server that is there answers at once, and the user waits for this as well.
+            patience: log.limit() * 3 / 10,
+            may_be_identified: self.identifies_private || is_public(*address),
+        };
+        listener.examine(failure).await
     }
 
     /// Everything that takes a second relay.
@@ -157,10 +185,11 @@ impl Attempt<'_> {
             .await?;
         let connection = match self.tls() {
             Some(tls) => {
-                let listener = self.listener(true);
                 let securing = self.secured(tls, stream);
                 self.log
-                    .examined_step(StepKind::Tls, securing, |failure| listener.examine(failure))
+                    .examined_step(StepKind::Tls, securing, |failure| {
+                        self.examine_listener(true, failure)
+                    })
                     .await?
             }
             None => self.plain(stream)?,
@@ -203,7 +232,12 @@ impl Attempt<'_> {
     }
 
     fn session(&self, connection: Connection) -> Session {
-        Session::new(connection, self.patience(), self.log.server_name.clone())
+        self.session_for(connection, self.patience())
+    }
+
+    fn session_for(&self, connection: Connection, patience: Duration) -> Session {
+        Session::new(connection, patience, self.log.server_name.clone())
+            .hiding([self.server.username(), self.server.password()])
     }
 
     /// Asks for a relay over a connection of its own, as a part of another step.

@@ -338,6 +338,20 @@ mod tests {
         assert_eq!(rejections.collect::<Vec<_>>(), [400, 401, 441]);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_firewall_of_this_machine_is_told_from_the_network() {
+        let failure = |code| Failure::io(&io::Error::from_raw_os_error(code));
+        const EPERM: i32 = 1;
+        const EACCES: i32 = 13;
+        const ENETUNREACH: i32 = 101;
+        const EHOSTUNREACH: i32 = 113;
+        assert_eq!(failure(EPERM), Failure::HeldBack);
+        assert_eq!(failure(EACCES), Failure::Unreachable(Unreachable::Prohibited));
+        assert_eq!(failure(ENETUNREACH), Failure::NoRoute);
+        assert_eq!(failure(EHOSTUNREACH), Failure::Unreachable(Unreachable::Host));
+    }
+
     proptest! {
         #[test]
         fn a_text_is_short_and_harmless(text in any::<String>()) {

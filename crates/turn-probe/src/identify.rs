@@ -15,9 +15,6 @@ use crate::{
     net::{Connection, TlsSetup, is_next_router, local_ip, secure, why_unreachable},
 };
 
-/// How long each attempt at another protocol may take.
-const PATIENCE: Duration = Duration::from_millis(1500);
-
 /// A Binding request without attributes.
 const STUN: &[u8; 20] = b"\x00\x01\x00\x00\x21\x12\xa4\x42turn-probe!!";
 
@@ -32,6 +29,10 @@ pub(crate) struct Listener<'a> {
     pub(crate) tls_failed: bool,
     /// What secures the connection; `None` if nothing does.
     pub(crate) tls: Option<&'a TlsSetup>,
+    /// How long each attempt at another protocol may take.
+    pub(crate) patience: Duration,
+    /// Whether other protocols may be spoken to it.
+    pub(crate) may_be_identified: bool,
 }
 
 impl Listener<'_> {
@@ -44,7 +45,11 @@ impl Listener<'_> {
             Failure::Tls(_) if self.tls_failed => Stranger::Unknown,
             _ => return failure,
         };
-        match (self.identify().await, otherwise) {
+        let identified = match self.may_be_identified {
+            true => self.identify().await,
+            false => None,
+        };
+        match (identified, otherwise) {
             (Some(stranger), _) => Failure::NotStun(stranger),
             (None, Stranger::Unknown) => failure,
             (None, otherwise) => Failure::NotStun(otherwise),
@@ -97,7 +102,7 @@ impl Listener<'_> {
             stream.write_all(&said.concat()).await.ok()?;
             first_words(&mut stream).await
         };
-        timeout(PATIENCE, asking).await.ok().flatten().is_some_and(|words| is_answer(&words))
+        timeout(self.patience, asking).await.ok().flatten().is_some_and(|words| is_answer(&words))
     }
 
     async fn speaks_http_in(&self, tls: &TlsSetup) -> bool {
@@ -108,7 +113,7 @@ impl Listener<'_> {
             stream.flush().await.ok()?;
             first_words(&mut stream).await
         };
-        timeout(PATIENCE, asking).await.ok().flatten().is_some_and(|words| is_http(&words))
+        timeout(self.patience, asking).await.ok().flatten().is_some_and(|words| is_http(&words))
     }
 
     /// Whether it answers TLS, with whatever certificate, after a header of the PROXY protocol or without.
@@ -120,7 +125,7 @@ impl Listener<'_> {
             }
             Some(secure(tls, self.host, stream).await.err())
         };
-        match timeout(PATIENCE, shaking).await {
+        match timeout(self.patience, shaking).await {
             Ok(Some(None | Some(Failure::Certificate(_) | Failure::ClientCertificate))) => true,
             Ok(Some(Some(Failure::Tls(why)))) => why.as_str().contains("alert"),
             _ => false,

@@ -15,6 +15,13 @@ const STEPS_IN_ALL: u32 = 3;
 /// `user-quota` of 12.
 const AT_ONCE: usize = 4;
 
+/// The shortest that a step may be given.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The longest that a step and all of them may be given. No call waits for so long, and sums of it fit into
+/// each clock.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// How a probe is set up: see [`probe`](crate::probe()).
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {
@@ -22,6 +29,7 @@ pub struct ProbeOptions {
     total_limit: Option<Duration>,
     pub(crate) at_once: usize,
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
+    pub(crate) identifies_private: bool,
 }
 
 impl Default for ProbeOptions {
@@ -31,6 +39,7 @@ impl Default for ProbeOptions {
             total_limit: None,
             at_once: AT_ONCE,
             extra_roots: Vec::new(),
+            identifies_private: false,
         }
     }
 }
@@ -41,14 +50,14 @@ impl ProbeOptions {
         Self::default()
     }
 
-    /// How long each step may take; at least 100 ms.
+    /// How long each step may take; at least 100 ms, at most an hour.
     #[must_use]
     pub fn step_timeout(self, limit: Duration) -> Self {
-        Self { step_timeout: limit.max(Duration::from_millis(100)), ..self }
+        Self { step_timeout: limit.clamp(SHORTEST, LONGEST), ..self }
     }
 
     /// How long all of it may take, counted from the first connection: three times the limit of a step,
-    /// unless it is set. What is not tried by then is [skipped](crate::Skipped::OutOfTime).
+    /// unless it is set; at most an hour. What is not tried by then is [skipped](crate::Skipped::OutOfTime).
     #[must_use]
     pub fn with_total_limit(self, limit: Duration) -> Self {
         Self { total_limit: Some(limit), ..self }
@@ -61,7 +70,7 @@ impl ProbeOptions {
     }
 
     pub(crate) fn total_limit(&self) -> Duration {
-        self.total_limit.unwrap_or(self.step_timeout * STEPS_IN_ALL)
+        self.total_limit.unwrap_or(self.step_timeout * STEPS_IN_ALL).min(LONGEST)
     }
 
     /// Certificates of authorities that are trusted beside the platform's. (On Android, which has no
@@ -69,5 +78,14 @@ impl ProbeOptions {
     #[must_use]
     pub fn extra_roots(self, roots: Vec<CertificateDer<'static>>) -> Self {
         Self { extra_roots: roots, ..self }
+    }
+
+    /// Whether the probe may speak HTTP, TLS and the PROXY protocol to a listener that does not answer TURN,
+    /// to find out what it is, also at a loopback or private address; off by default. Allow it for URIs
+    /// that the user wrote: a homeserver that hands out URIs could make the probe speak to services of this
+    /// machine and of its network.
+    #[must_use]
+    pub fn identify_private_addresses(self, is_allowed: bool) -> Self {
+        Self { identifies_private: is_allowed, ..self }
     }
 }

@@ -72,7 +72,8 @@ async fn run(server: TurnServer, options: ProbeOptions, steps: mpsc::Sender<Step
     let too_many = uris.split_off(uris.len().min(MAX_URIS));
     let tls = uris.iter().any(IceUri::is_tls).then(|| TlsSetup::new(&options.extra_roots));
     let turns = Semaphore::new(options.at_once);
-    let probe = Probe { server: &server, tls: tls.as_ref(), turns: &turns };
+    let identifies_private = options.identifies_private;
+    let probe = Probe { server: &server, tls: tls.as_ref(), turns: &turns, identifies_private };
 
     let (limit, budget) = (options.step_timeout, Budget::new(options.total_limit()));
     let started = Instant::now();
@@ -90,6 +91,7 @@ struct Probe<'a> {
     server: &'a TurnServer,
     tls: Option<&'a TlsSetup>,
     turns: &'a Semaphore,
+    identifies_private: bool,
 }
 
 impl Probe<'_> {
@@ -129,7 +131,7 @@ impl Probe<'_> {
     }
 
     async fn attempt(self, log: Log, address: SocketAddr) -> Result<(), Failure> {
-        let Self { server, tls, turns } = self;
-        Attempt { log, address, server, tls, turns }.run().await
+        let Self { server, tls, turns, identifies_private } = self;
+        Attempt { log, address, server, tls, turns, identifies_private }.run().await
     }
 }

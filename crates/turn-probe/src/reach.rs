@@ -15,6 +15,11 @@ enum Scope {
     Internet,
 }
 
+/// Whether an address is one of the internet, so that others reach what listens there as well.
+pub(crate) fn is_public(address: SocketAddr) -> bool {
+    scope(canonical(address.ip())) == Scope::Internet
+}
+
 /// Whether a server at `from` may make the probe contact `to`, as another server or as a relay.
 pub(crate) fn may_contact(from: SocketAddr, to: SocketAddr) -> bool {
     may_contact_from(from, to, is_ours)
@@ -31,10 +36,14 @@ fn may_contact_from(from: SocketAddr, to: SocketAddr, is_ours: impl Fn(IpAddr) -
         && (!is_ours(ip) || is_ours(from))
 }
 
-/// The IPv4 address in one of IPv6, if there is one: IPv4-mapped, IPv4-compatible, or behind NAT64.
+/// The IPv4 address in one of IPv6, if there is one: IPv4-mapped, IPv4-compatible, behind NAT64, or 6to4's.
 fn canonical(ip: IpAddr) -> IpAddr {
     const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+    const SIX_TO_FOUR: u16 = 0x2002;
     let IpAddr::V6(v6) = ip else { return ip };
+    if v6.segments()[0] == SIX_TO_FOUR {
+        return Ipv4Addr::from_bits((v6.to_bits() >> 80) as u32).into();
+    }
     let is_embedded = v6.segments()[..6] == NAT64
         || v6.segments()[..6] == [0; 6] && !v6.is_loopback() && !v6.is_unspecified();
     match is_embedded {
@@ -64,11 +73,16 @@ fn scope(ip: IpAddr) -> Scope {
 }
 
 fn v6_scope(ip: Ipv6Addr) -> Scope {
+    let [a, b, c, ..] = ip.segments();
+    // fec0::/10, which has been replaced by fc00::/7 and is still in use.
+    let is_site_local = a & 0xffc0 == 0xfec0;
+    // 64:ff9b:1::/48, which leads to IPv4 addresses of the network's choice.
+    let is_local_nat64 = [a, b, c] == [0x64, 0xff9b, 1];
     if ip.is_loopback() || ip.is_unspecified() {
         Scope::Machine
     } else if ip.is_unicast_link_local() {
         Scope::Link
-    } else if ip.is_unique_local() {
+    } else if ip.is_unique_local() || is_site_local || is_local_nat64 {
         Scope::Network
     } else {
         Scope::Internet
@@ -96,7 +110,16 @@ mod tests {
             assert!(!may(far, near), "{far} leads to {near}");
             assert!(may(near, far), "{near} leads to {far}");
         }
-        for near in ["[::1]:1", "[fe80::1]:1", "[fd00::1]:1", "100.64.0.1:1", "0.0.0.1:1"] {
+        for near in [
+            "[::1]:1",
+            "[fe80::1]:1",
+            "[fd00::1]:1",
+            "[fec0::1]:1",
+            "[feff::1]:1",
+            "[64:ff9b:1::7f00:1]:1",
+            "100.64.0.1:1",
+            "0.0.0.1:1",
+        ] {
             assert!(!may("192.0.2.1:3478", near), "{near}");
         }
         assert!(may("192.0.2.1:3478", "192.0.2.2:3478"));
@@ -111,7 +134,22 @@ mod tests {
                 assert!(!may("[2001:db8::1]:3478", &to), "{to}");
             }
         }
+        for to in ["[2002:7f00:1::1]:22", "[2002:a00:1::1]:22"] {
+            assert!(!may("[2001:db8::1]:3478", to), "{to}");
+        }
+        assert!(may("[2001:db8::1]:3478", "[2002:c000:201::1]:22"));
         assert!(may("[::ffff:127.0.0.1]:3478", "127.0.0.1:3479"));
+    }
+
+    #[test]
+    fn only_addresses_of_the_internet_are_public() {
+        for public in ["192.0.2.1:1", "198.51.100.1:1", "[2001:db8::1]:1", "[64:ff9b::c000:201]:1"]
+        {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for near in ["127.0.0.1:1", "10.0.0.1:1", "[::ffff:127.0.0.1]:1", "[fe80::1]:1", "[::]:1"] {
+            assert!(!is_public(near.parse().unwrap()), "{near}");
+        }
     }
 
     #[test]

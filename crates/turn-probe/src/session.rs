@@ -1,6 +1,7 @@
 //! A conversation with one server: requests with their answers, and data.
 
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -106,9 +107,17 @@ impl Session {
         }
     }
 
+    /// Keeps these out of the texts of the server.
+    pub(crate) fn hiding(mut self, secrets: [&str; 2]) -> Self {
+        self.secrets =
+            secrets.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect();
+        // The longest first: a shorter one may be a part of it.
+        self.secrets.sort_by_key(|secret| Reverse(secret.len()));
+        self
+    }
+
     /// Authenticates from now on, if the server asks for it.
     pub(crate) fn authenticate(&mut self, username: &str, password: &str) {
-        self.secrets = [username, password].map(str::to_owned).into();
         let credentials = LongTermCredentials::new(username.to_owned(), password.to_owned());
         self.auth.set_credentials(credentials);
     }
@@ -258,7 +267,7 @@ impl Session {
             && message.transaction_id() == id
         {
             if let Ok(software) = message.attribute::<Software>() {
-                self.server_name.get_or_init(|| Text::new(software.software()));
+                self.server_name.get_or_init(|| self.without_secrets(software.software()));
             }
             let (server, now) = (self.connection.server(), self.now());
             let is_ours = self.agent.handle_stun_message_with_time(&message, server, now);
@@ -311,14 +320,18 @@ impl Session {
             Ok(error) if error.code() == UNAUTHORIZED && message.attribute::<Nonce>().is_err() => {
                 Failure::NoChallenge("a nonce")
             }
-            Ok(error) => {
-                let secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
-                let reason = secrets
-                    .fold(error.reason().to_owned(), |text, secret| text.replace(secret, "…"));
-                Failure::Refusal { code: error.code(), reason: Text::new(&reason) }
-            }
+            Ok(error) => Failure::Refusal {
+                code: error.code(),
+                reason: self.without_secrets(error.reason()),
+            },
             Err(_) => Failure::Incomplete("the error's code"),
         }
+    }
+
+    /// A text of the server, which may repeat what it was sent or what it knows.
+    fn without_secrets(&self, text: &str) -> Text {
+        let hide = |text: String, secret: &String| text.replace(secret, "…");
+        Text::new(&self.secrets.iter().fold(text.to_owned(), hide))
     }
 
     fn silence(&self, lasted: Duration) -> Failure {

@@ -115,6 +115,7 @@ fn each_failure_has_its_cause() {
         (TLS, Allocate, Failure::ClientCertificate, "client_certificate"),
         (TLS, Tls, Failure::Tls(Text::new("x")), "tls_fails"),
         (UDP, Binding, Failure::NotStun(Stranger::Http), "not_turn"),
+        ("stun:turn.example.org", Binding, Failure::AnsweredFrom(address(V4)), "answered_from"),
         (TCP, Allocate, Failure::NotStun(Stranger::Mute), "not_turn"),
         (UDP, Allocate, Failure::Flooded, "misbehaves"),
         (UDP, Allocate, Failure::FellSilent(HOUR), "fell_silent"),
@@ -126,6 +127,7 @@ fn each_failure_has_its_cause() {
         (UDP, Allocate, refusal(401), "secrets_differ"),
         (UDP, Allocate, refusal(441), "secrets_differ"),
         (UDP, Allocate, refusal(403), "refused"),
+        (UDP, Allocate, refusal(405), "only_stun"),
         (UDP, Allocate, refusal(440), "wrong_family"),
         (UDP, Allocate, refusal(486), "quota"),
         (UDP, Allocate, refusal(508), "no_relay_address"),
@@ -133,6 +135,11 @@ fn each_failure_has_its_cause() {
         (UDP, Allocate, Failure::Redirected(None), "redirected"),
         (UDP, StepKind::SecondAllocate, refusal(486), "quota"),
         (UDP, StepKind::SecondAllocate, refusal(508), "no_ports"),
+        (UDP, StepKind::SecondAllocate, refusal(400), "rejected_later"),
+        (UDP, StepKind::SecondAllocate, refusal(401), "rejected_later"),
+        (UDP, CreatePermission, refusal(400), "refused"),
+        (UDP, CreatePermission, refusal(401), "rejected_later"),
+        (UDP, StepKind::Refresh, refusal(441), "rejected_later"),
         (UDP, CreatePermission, refusal(403), "peer_denied"),
         (UDP, CreatePermission, refusal(443), "wrong_family"),
         (UDP, ChannelBind, refusal(403), "peer_denied"),
@@ -464,6 +471,14 @@ fn a_server_that_sees_a_public_machine_at_a_private_address_is_behind_source_nat
 }
 
 #[test]
+fn on_the_turn_servers_own_machine_a_bridge_hides_nothing() {
+    let seen = seen_at("192.0.2.1", "172.17.0.1:40000");
+    let diagnosis = diagnosis(&[UDP, TCP], seen);
+    assert_eq!((codes(&diagnosis), diagnosis.verdict), (vec!["source_nat"], Verdict::AllRelay));
+    assert!(!diagnosis.has_problem());
+}
+
+#[test]
 fn a_private_peer_that_is_denied_is_no_fault() {
     for (local, status) in
         [("198.51.100.7", RouteStatus::Broken), ("192.168.1.20", RouteStatus::Works)]
@@ -511,6 +526,28 @@ fn a_relay_that_cannot_send_first_is_told() {
     let mut steps = works(TCP, V4);
     steps.push(step(TCP, V4, StepKind::Direct, Found::OnlyAnswers));
     assert_eq!(codes(&diagnosis(&[TCP], steps)), ["only_answers"]);
+}
+
+#[test]
+fn a_relay_that_cannot_send_first_hides_no_earlier_failure() {
+    use StepKind::{ChannelBind, CreatePermission, Direct, Refresh, Relay, SecondAllocate};
+    for (kind, failure, code) in [
+        (SecondAllocate, refusal(486), "quota"),
+        (SecondAllocate, refusal(508), "no_ports"),
+        (CreatePermission, refusal(403), "peer_denied"),
+        (ChannelBind, refusal(403), "peer_denied"),
+        (Relay, Failure::Lost(Leg::There), "only_answers"),
+        (Refresh, refusal(437), "only_answers"),
+    ] {
+        let steps = vec![
+            step(TCP, V4, StepKind::Allocate, relayed(RELAY)),
+            step(TCP, V4, kind, failure),
+            step(TCP, V4, Direct, Found::OnlyAnswers),
+        ];
+        let diagnosis = diagnosis(&[TCP], steps);
+        assert_eq!(diagnosis.findings[0].explanation.code, code, "{kind}");
+        assert!(codes(&diagnosis).contains(&"only_answers"), "{kind}");
+    }
 }
 
 #[test]

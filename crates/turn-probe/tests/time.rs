@@ -63,3 +63,16 @@ async fn uris_beyond_the_first_32_are_said_to_be_left_out() {
     let findings = diagnosis(&server, &steps).findings;
     assert!(findings.iter().any(|finding| finding.cause == Cause::TooMany(8)), "{findings:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn endless_limits_are_an_hour() {
+    let (_sockets, server) = silent(1);
+    for options in [
+        ProbeOptions::new().step_timeout(Duration::MAX),
+        ProbeOptions::new().with_total_limit(Duration::MAX),
+        ProbeOptions::new().step_timeout(Duration::MAX).with_total_limit(Duration::MAX),
+    ] {
+        let steps = steps(&server, options).await;
+        assert!(longest(&steps) <= Duration::from_secs(3600), "{:?}", longest(&steps));
+    }
+}

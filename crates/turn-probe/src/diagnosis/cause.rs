@@ -160,6 +160,8 @@ pub enum Cause {
         /// Whether the homeserver's clock is known to agree with this machine's.
         clocks_agree: bool,
     },
+    /// The credentials are rejected after a relay was lent with them.
+    RejectedLater,
     /// A username and a password that do not expire are rejected.
     PasswordRejected {
         /// Where they come from.

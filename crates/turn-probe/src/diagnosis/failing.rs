@@ -34,8 +34,9 @@ impl Failing<'_> {
         }
         let step = route.failed()?;
         let failure = step.failure()?;
-        if let Some(Found::OnlyAnswers) = route.step(StepKind::Direct).and_then(Step::found) {
-            // coturn gives a relay up that may not send.
+        let only_answers = route.step(StepKind::Direct).and_then(Step::found);
+        if step.kind >= StepKind::Relay && only_answers == Some(&Found::OnlyAnswers) {
+            // coturn gives up a relay that may not send. What failed before has another cause.
             return broken(Cause::OnlyAnswers);
         }
         if let Failure::Redirected(to) = failure {
@@ -111,6 +112,7 @@ impl Failing<'_> {
             Failure::OwnRouter => Cause::Hairpin(address),
             Failure::Refused => Cause::PortClosed { places: place.into(), sibling },
             Failure::Timeout(_) => self.silent(route, place),
+            Failure::AnsweredFrom(from) => Cause::AnsweredFrom { asked: address, from: *from },
             Failure::Certificate(fault) => {
                 Cause::Certificate { host: route.uri.host().to_string(), fault: fault.clone() }
             }
@@ -145,6 +147,8 @@ impl Failing<'_> {
         match failure {
             Failure::Timeout(_) if is_alive => Cause::OnlyStun,
             Failure::NotStun(Stranger::Mute | Stranger::HangsUp) if is_alive => Cause::OnlyStun,
+            // "Method Not Allowed": eturnal without TURN.
+            Failure::Refusal { code: 405, .. } => Cause::OnlyStun,
             Failure::Refusal { code: 508, .. } if self.lends_elsewhere(route) => Cause::NoPorts,
             Failure::Refusal { code: 508, .. } => Cause::NoRelayAddress,
             Failure::Refusal { code: 486, reason } => Cause::Quota(self.quota_user(route, reason)),
@@ -192,6 +196,12 @@ impl Failing<'_> {
         let is_elsewhere = relay.ip() != address.ip();
         let elsewhere = Cause::RelayElsewhere { relay: relay.ip(), server: address.ip() };
         match (failure, kind) {
+            (Failure::Refusal { code: 401 | 441, .. }, _) => Cause::RejectedLater,
+            (failure, StepKind::SecondAllocate) if failure.is_rejection() => Cause::RejectedLater,
+            // The credentials were accepted already, so that it means what it says: Bad Request.
+            (Failure::Refusal { code: code @ 400, reason }, _) => {
+                Cause::Refused { code: *code, reason: reason.clone() }
+            }
             (Failure::Refusal { code: 403, .. }, StepKind::Direct) => {
                 Cause::OwnAddressDenied(peer_address(route).unwrap_or(relay.ip()))
             }
@@ -310,14 +320,17 @@ fn wrong_addresses(route: &Route) -> Option<Cause> {
         return Some(Cause::PrivateRelay { relay, server });
     }
     let (seen, local) = (relayed.mapped?.ip(), relayed.local?);
-    let is_hidden = is_private(seen) && !is_private(local) && !is_private(server);
+    let is_hidden =
+        is_private(seen) && !is_private(local) && !is_private(server) && local != server;
     is_hidden.then_some(Cause::SourceNat { seen, local, is_near: false })
 }
 
-/// That the server sees this machine at a private address that is not its own.
+/// That the server sees this machine at a private address that is not its own. On the server's own machine
+/// (a bridge of containers between the two, for one) it tells nothing about other machines.
 pub(super) fn doubtful_addresses(route: &Route) -> Option<Cause> {
     let relayed = route.relayed()?;
     let (seen, local, server) = (relayed.mapped?.ip(), relayed.local?, route.address?.ip());
-    let is_doubtful = seen != local && is_private(seen) && is_private(local) && !is_private(server);
+    let is_near = is_private(local) || local == server;
+    let is_doubtful = seen != local && is_private(seen) && is_near && !is_private(server);
     is_doubtful.then_some(Cause::SourceNat { seen, local, is_near: true })
 }

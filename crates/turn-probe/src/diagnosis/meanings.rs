@@ -27,15 +27,15 @@ impl Cause {
                 "The homeserver hands out no TURN server, so calls between people behind firewalls do \
                  not connect.",
                 format!(
-                    "Set {uris} and {}, and restart the homeserver. Element X and Element Call use \
-                     LiveKit instead: if only their calls fail, this is not the cause.",
-                    homeserver.secret()
+                    "Set {}, and restart the homeserver. Element X and Element Call use LiveKit \
+                     instead: if only their calls fail, this is not the cause.",
+                    homeserver.uris_and_secret()
                 ),
             ),
             Self::Misconfigured(what) => say(
                 "misconfigured",
                 format!("The homeserver hands out a TURN server that no client can use: {what}."),
-                format!("Set {uris}, and either {} or {}.", homeserver.secret(), homeserver.user()),
+                format!("Set {}.", homeserver.uris_and_credentials()),
             ),
             Self::Forbidden => say(
                 "forbidden",
@@ -131,8 +131,8 @@ impl Cause {
             Self::TooMany(count) => say(
                 "too_many",
                 format!(
-                    "{count} more URIs or addresses were not tried: clients try a handful, and this \
-                     probe 32 URIs with 8 addresses each."
+                    "There are too many URIs or addresses: this probe tries 32 URIs with 8 addresses \
+                     each, and left out {count}."
                 ),
                 format!("Write fewer URIs in {uris}: UDP, TCP and TLS of one server are three."),
             ),
@@ -376,11 +376,17 @@ impl Cause {
                     ),
                 )
             }
+            Self::RejectedLater => say(
+                "rejected_later",
+                "The TURN server lends a relay with the credentials, and rejects them in a later request.",
+                several_servers(&uris),
+            ),
             Self::PasswordRejected { origin } => say(
                 "password_rejected",
                 "The TURN server rejects the username and the password.",
                 password_rejected(*origin, setup),
             ),
+            // eturnal always demands credentials.
             Self::OpenRelay => say(
                 "open_relay",
                 "The TURN server demands no credentials: it relays for the whole internet, which strangers \
@@ -388,9 +394,9 @@ impl Cause {
                 format!(
                     "{}, with the value of {}.",
                     turn.says(
-                        "Take `no-auth` out of turnserver.conf, and set `use-auth-secret` and \
-                         `static-auth-secret`",
-                        "Set `secret` in eturnal.yml",
+                        "Take `no-auth` out of turnserver.conf if it is there, and set \
+                         `use-auth-secret` and `static-auth-secret`",
+                        "Make the TURN server demand credentials",
                         "Make the TURN server demand credentials (in coturn: no `no-auth`, but \
                          `use-auth-secret` and `static-auth-secret`)",
                     ),
@@ -423,7 +429,9 @@ impl Cause {
                     "{}, and check that {uris} leads to it and to no public STUN server.",
                     turn.says(
                         "Take `stun-only` out of turnserver.conf",
-                        "Take `enable_turn: false` out of the `listen` entry in eturnal.yml",
+                        "In eturnal.yml, take `enable_turn: false` out of the `listen` entry, and set \
+                         `relay_ipv4_addr` to the machine's address and `secret`, without which eturnal \
+                         lends no relays",
                         "Switch TURN on in the server (in coturn: no `stun-only`)",
                     )
                 ),
@@ -541,8 +549,7 @@ impl Cause {
                     "Take `relay-ip` out of turnserver.conf, or set it to an address that `ip addr` \
                      shows; a public address behind NAT belongs into `external-ip=PUBLIC/PRIVATE`. If it \
                      is right, widen `min-port` to `max-port`.",
-                    "Set `relay_ipv4_addr` in eturnal.yml to an address of the machine, and widen \
-                     `relay_min_port` to `relay_max_port`.",
+                    "Widen `relay_min_port` to `relay_max_port` in eturnal.yml.",
                     "Let the TURN server relay at an address of its own machine (in coturn `relay-ip`; a \
                      public address behind NAT belongs into `external-ip=PUBLIC/PRIVATE`), or widen its \
                      port range.",
@@ -689,8 +696,7 @@ impl Cause {
             Self::WrongSignature => say(
                 "wrong_signature",
                 "The TURN server accepts the credentials, and signs its answers with another password.",
-                format!("Check that {uris} leads to one TURN server, and not to several with different \
-                         secrets."),
+                several_servers(&uris),
             ),
             Self::Misbehaves(what) => say(
                 "misbehaves",
@@ -701,6 +707,12 @@ impl Cause {
             ),
         }
     }
+}
+
+fn several_servers(uris: &str) -> String {
+    format!(
+        "Check that {uris} leads to one TURN server, and not to several with different secrets."
+    )
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ use super::{
 };
 use crate::failure::{CertificateFault, NameFault, Stranger};
 
-/// coturn reads a line to its end.
-pub(super) const SECRET_IN_COTURN: &str = "In turnserver.conf everything after `=` counts, so a semicolon or a comment \
-                                behind the secret become a part of it, as quotes do in some versions. ";
+/// coturn takes no credentials of a homeserver without a secret, and reads a line to its end.
+pub(super) const SECRET_IN_COTURN: &str = "Check that turnserver.conf sets `static-auth-secret` at all: without it, coturn \
+                                rejects all credentials that are made with a secret. Everything after its `=` \
+                                counts, so a semicolon or a comment behind the secret become a part of it, as \
+                                quotes do in some versions. ";
 
 pub(super) fn name(host: &str, fault: &NameFault, setup: &Setup) -> Explanation {
     let uris = setup.homeserver.uris();
@@ -66,7 +68,7 @@ pub(super) fn port_closed(places: &Places, sibling: Option<Place>, setup: &Setup
                 "its TLS listener did not start, because coturn cannot read `cert` or `pkey` (its log \
                  says so; its user needs the right to), because the key is of another certificate, or \
                  because `no-tls` is set",
-                "it has no `listen` entry with `transport: tls` and `tls: true`, or cannot read \
+                "it has no `listen` entry with `transport: tls` (or `auto`), or cannot read \
                  `tls_crt_file` or `tls_key_file`",
                 "its TLS listener did not start, because it cannot read the certificate or the key (in \
                  coturn `cert` and `pkey`; its log says so), because the key is of another certificate, \
@@ -114,7 +116,7 @@ pub(super) fn not_turn(
                 turn.says(
                     "Set `cert` and `pkey` in turnserver.conf, take out `no-tls`, and check in coturn's \
                      log that it can read them",
-                    "Set `tls: true` for the `listen` entry in eturnal.yml",
+                    "Set `transport: tls` (or `auto`, which serves TCP as well) for the `listen` entry in eturnal.yml",
                     "Give the TURN server a certificate that it can read (in coturn `cert` and `pkey`, \
                      without `no-tls`)",
                 )
@@ -163,7 +165,7 @@ pub(super) fn password_rejected(origin: Origin, setup: &Setup) -> String {
     let (turn, homeserver) = (&setup.turn, setup.homeserver);
     let user = match origin {
         Origin::Given => "the name and the password".to_owned(),
-        _ => homeserver.user().to_owned(),
+        _ => homeserver.user(),
     };
     turn.says(
         &format!(

@@ -17,7 +17,7 @@ pub enum Homeserver {
     Synapse,
     /// Dendrite, with dendrite.yaml.
     Dendrite,
-    /// Conduit, with `[global.turn]` in conduit.toml.
+    /// Conduit, with `[global]` or `[turn]` in conduit.toml.
     Conduit,
     /// conduwuit and what came of it (continuwuity, tuwunel), with `[global]` in their file.
     Conduwuit,
@@ -39,55 +39,74 @@ impl Homeserver {
     }
 
     /// Where the URIs are set.
-    pub(super) fn uris(self) -> &'static str {
-        match self {
-            Self::Synapse => "`turn_uris` in homeserver.yaml",
-            Self::Dendrite => "`turn_uris` under `client_api.turn` in dendrite.yaml",
-            Self::Conduit => "`uris` under `[global.turn]` in conduit.toml",
-            Self::Conduwuit => "`turn_uris` in the homeserver's TOML file",
-            Self::Unknown => "the homeserver's list of TURN URIs (`turn_uris` in Synapse)",
-        }
+    pub(super) fn uris(self) -> String {
+        let Settings { uris, file, .. } = self.settings();
+        format!("{uris}{file}")
     }
 
     /// Where the shared secret is set.
-    pub(super) fn secret(self) -> &'static str {
-        match self {
-            Self::Synapse => "`turn_shared_secret` in homeserver.yaml",
-            Self::Dendrite => "`turn_shared_secret` under `client_api.turn` in dendrite.yaml",
-            Self::Conduit => "`secret` under `[global.turn]` in conduit.toml",
-            Self::Conduwuit => "`turn_secret` in the homeserver's TOML file",
-            Self::Unknown => {
-                "the homeserver's shared TURN secret (`turn_shared_secret` in Synapse)"
-            }
-        }
+    pub(super) fn secret(self) -> String {
+        let Settings { secret, file, .. } = self.settings();
+        format!("{secret}{file}")
+    }
+
+    /// Where both are set.
+    pub(super) fn uris_and_secret(self) -> String {
+        let Settings { uris, secret, file, .. } = self.settings();
+        format!("{uris} and {secret}{file}")
+    }
+
+    /// Where everything is set that a TURN server takes.
+    pub(super) fn uris_and_credentials(self) -> String {
+        let Settings { uris, secret, user, file, .. } = self.settings();
+        format!("{uris} and either {secret} or {user}{file}")
     }
 
     /// Where a username and a password are set.
-    pub(super) fn user(self) -> &'static str {
-        match self {
-            Self::Synapse => "`turn_username` and `turn_password` in homeserver.yaml",
-            Self::Dendrite => {
-                "`turn_username` and `turn_password` under `client_api.turn` in dendrite.yaml"
-            }
-            Self::Conduit => "`username` and `password` under `[global.turn]` in conduit.toml",
-            Self::Conduwuit => "`turn_username` and `turn_password` in the homeserver's TOML file",
-            Self::Unknown => {
-                "the homeserver's TURN username and password (`turn_username` and `turn_password` in \
-                 Synapse)"
-            }
-        }
+    pub(super) fn user(self) -> String {
+        let Settings { user, file, .. } = self.settings();
+        format!("{user}{file}")
     }
 
     /// Where the lifetime of credentials is set.
-    pub(super) fn lifetime(self) -> &'static str {
+    pub(super) fn lifetime(self) -> String {
+        let Settings { lifetime, file, .. } = self.settings();
+        format!("{lifetime}{file}")
+    }
+
+    fn settings(self) -> Settings {
+        let of_synapse = Settings {
+            uris: "`turn_uris`",
+            secret: "`turn_shared_secret`",
+            user: "`turn_username` and `turn_password`",
+            lifetime: "`turn_user_lifetime`",
+            file: " in homeserver.yaml",
+        };
+        let of_conduwuit = Settings {
+            secret: "`turn_secret`",
+            lifetime: "`turn_ttl`",
+            file: " in the homeserver's TOML file",
+            ..of_synapse
+        };
         match self {
-            Self::Synapse => "`turn_user_lifetime` in homeserver.yaml",
-            Self::Dendrite => "`turn_user_lifetime` under `client_api.turn` in dendrite.yaml",
-            Self::Conduit => "`ttl` under `[global.turn]` in conduit.toml",
-            Self::Conduwuit => "`turn_ttl` in the homeserver's TOML file",
-            Self::Unknown => {
-                "the homeserver's lifetime of TURN credentials (`turn_user_lifetime` in Synapse)"
+            Self::Synapse => of_synapse,
+            Self::Dendrite => {
+                Settings { file: " under `client_api.turn` in dendrite.yaml", ..of_synapse }
             }
+            Self::Conduit => Settings {
+                file: " under `[global]` in conduit.toml (or under `[turn]`, without `turn_`)",
+                ..of_conduwuit
+            },
+            Self::Conduwuit => of_conduwuit,
+            Self::Unknown => Settings {
+                uris: "the homeserver's list of TURN URIs (`turn_uris` in Synapse)",
+                secret: "the homeserver's shared TURN secret (`turn_shared_secret` in Synapse)",
+                user: "the homeserver's TURN username and password (`turn_username` and \
+                       `turn_password` in Synapse)",
+                lifetime: "the homeserver's lifetime of TURN credentials (`turn_user_lifetime` in \
+                           Synapse)",
+                file: "",
+            },
         }
     }
 
@@ -101,6 +120,17 @@ impl Homeserver {
             }
         }
     }
+}
+
+/// How a homeserver's settings are called, and where they are.
+#[derive(Clone, Copy)]
+struct Settings {
+    uris: &'static str,
+    secret: &'static str,
+    user: &'static str,
+    lifetime: &'static str,
+    /// Follows a setting, or several.
+    file: &'static str,
 }
 
 /// The TURN server's software, by its SOFTWARE attribute.

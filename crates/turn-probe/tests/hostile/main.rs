@@ -7,7 +7,10 @@ mod redirections;
 mod secrets;
 mod server;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use futures_util::StreamExt;
 use matrix_sdk_turn::TurnServer;
@@ -21,10 +24,21 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a probe may take whose first step fails: that step, and what a busy machine adds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For servers that answer everything at once, so that it is never used up, however busy the machine is.
+const LONG: Duration = Duration::from_secs(60);
+
 pub(crate) async fn probe_at(uri: &str) -> Vec<Step> {
-    let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
-    let steps = probe(&server, ProbeOptions::new().step_timeout(STEP_TIMEOUT)).collect::<Vec<_>>();
+    let steps = probe_within(STEP_TIMEOUT, uri);
     tokio::time::timeout(PATIENCE, steps).await.expect("the probe ends by itself")
+}
+
+async fn probe_within(limit: Duration, uri: &str) -> Vec<Step> {
+    probe_with(ProbeOptions::new().step_timeout(limit).identify_private_addresses(true), uri).await
+}
+
+async fn probe_with(options: ProbeOptions, uri: &str) -> Vec<Step> {
+    let server = TurnServer::new(vec![uri.to_owned()], "1700000000:@alice:a", "s3cret-password");
+    probe(&server, options).collect().await
 }
 
 pub(crate) fn failure_of(steps: &[Step], kind: StepKind) -> Option<Failure> {
@@ -83,12 +97,13 @@ async fn a_flood_of_datagrams_ends_the_step() {
 
 #[tokio::test]
 async fn a_flood_of_bytes_ends_the_step() {
-    for (bytes, many) in [(vec![0; 65_536], 1000), (vec![0x40, 0, 0xff, 0xff], 1_000_000)] {
-        let flood = tcp(bytes, many).await;
+    let answers = ANOTHER_ANSWER.repeat(1000);
+    for (bytes, expected) in
+        [(vec![0; 65_536], Failure::NotStun(Stranger::Unknown)), (answers, Failure::Flooded)]
+    {
+        let flood = tcp(bytes, 1000).await;
         let steps = probe_at(&format!("turn:{}?transport=tcp", flood.address)).await;
-        let allocate = failure_of(&steps, StepKind::Allocate);
-        let ends = matches!(allocate, Some(Failure::NotStun(_) | Failure::Flooded));
-        assert!(ends, "{allocate:?}");
+        assert_eq!(failure_of(&steps, StepKind::Allocate), Some(expected));
     }
 }
 
@@ -109,6 +124,25 @@ async fn an_answer_to_another_request_is_told_from_silence() {
     let server = udp(Respond::with(|_| vec![ANOTHER_ANSWER.to_vec()])).await;
     let steps = probe_at(&format!("turn:{}", server.address)).await;
     assert_eq!(failure_of(&steps, StepKind::Allocate), Some(Failure::WrongTransaction));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_another_address_is_told_from_silence() {
+    let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let other = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (address, from) = (server.local_addr().unwrap(), other.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut request = [0; 2048];
+        while let Ok((_, client)) = server.recv_from(&mut request).await {
+            let _ = other.send_to(ANOTHER_ANSWER, client).await;
+        }
+    });
+    for scheme in ["stun", "turn"] {
+        let steps = probe_at(&format!("{scheme}:{address}")).await;
+        let binding = failure_of(&steps, StepKind::Binding);
+        assert_eq!(binding, Some(Failure::AnsweredFrom(from)), "{scheme}");
+    }
+    serving.abort();
 }
 
 #[tokio::test]
@@ -139,16 +173,70 @@ async fn a_listener_that_wants_the_proxy_protocol_is_identified() {
             }
         }
     });
-    let steps = probe_at(&format!("turn:{address}?transport=tcp")).await;
+    let steps = probe_within(LONG, &format!("turn:{address}?transport=tcp")).await;
     serving.abort();
     let allocate = failure_of(&steps, StepKind::Allocate);
     assert_eq!(allocate, Some(Failure::NotStun(Stranger::ProxyProtocol)));
 }
 
 #[tokio::test]
+async fn a_listener_nearby_hears_nothing_but_turn_unless_more_is_allowed() {
+    use tokio::io::AsyncReadExt;
+
+    for is_allowed in [false, true] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let said = heard.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = [0; 2048];
+                let read = stream.read(&mut bytes).await.unwrap_or(0);
+                said.lock().unwrap().push(bytes[..read].to_vec());
+            }
+        });
+        for scheme in ["turn", "turns"] {
+            let options =
+                ProbeOptions::new().step_timeout(LONG).identify_private_addresses(is_allowed);
+            probe_with(options, &format!("{scheme}:{address}?transport=tcp")).await;
+        }
+        serving.abort();
+        let heard = heard.lock().unwrap();
+        assert!(heard.len() >= 2, "{heard:?}");
+        let is_asked = |protocol: &[u8]| heard.iter().any(|bytes| bytes.starts_with(protocol));
+        assert_eq!(is_asked(b"GET "), is_allowed);
+        assert_eq!(is_asked(b"PROXY "), is_allowed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_web_server_is_identified_if_steps_may_take_long() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut heard = [0; 256];
+                let bytes = stream.read(&mut heard).await.unwrap_or(0);
+                if heard[..bytes].starts_with(b"GET ") {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n").await;
+                }
+            });
+        }
+    });
+    let steps = probe_within(LONG, &format!("turn:{address}?transport=tcp")).await;
+    serving.abort();
+    let allocate = failure_of(&steps, StepKind::Allocate);
+    assert_eq!(allocate, Some(Failure::NotStun(Stranger::Http)));
+}
+
+#[tokio::test]
 async fn turn_without_tls_is_identified_where_tls_was_expected() {
     let plain = tcp(ANOTHER_ANSWER.to_vec(), 1).await;
-    let steps = probe_at(&format!("turns:{}", plain.address)).await;
+    let steps = probe_within(LONG, &format!("turns:{}", plain.address)).await;
     assert_eq!(failure_of(&steps, StepKind::Tls), Some(Failure::NotStun(Stranger::PlainStun)));
 }
 

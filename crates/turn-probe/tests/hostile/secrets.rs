@@ -59,3 +59,15 @@ async fn a_server_that_repeats_the_password_does_not_get_it_into_a_step() {
     assert!(said.contains("no more for"), "{said}");
     assert!(!said.contains("s3cret") && !said.contains("@alice"), "{said}");
 }
+
+#[tokio::test]
+async fn a_server_that_calls_itself_like_the_password_does_not_get_it_into_a_step() {
+    let name = "turn of 1700000000:@alice:a with s3cret-password";
+    for scheme in ["turn", "stun"] {
+        let server = udp(Respond::named(name)).await;
+        let steps = probe_at(&format!("{scheme}:{}", server.address)).await;
+        let said = format!("{steps:?}");
+        assert!(said.contains("turn of"), "{said}");
+        assert!(!said.contains("s3cret") && !said.contains("@alice"), "{said}");
+    }
+}

@@ -10,7 +10,7 @@ use std::{
 };
 
 use stun_proto::types::{
-    attribute::{AlternateServer, ErrorCode, Nonce, Realm, XorMappedAddress},
+    attribute::{AlternateServer, ErrorCode, Nonce, Realm, Software, XorMappedAddress},
     message::{BINDING, Message, MessageWriteVec, TransactionId},
     prelude::{MessageWrite, MessageWriteExt},
 };
@@ -94,6 +94,17 @@ impl Respond {
             let error = ErrorCode::new(486, words).unwrap();
             answer.add_attribute(&error).unwrap();
             answer.finish()
+        })
+    }
+
+    /// Refuses everything, Binding as well, and says what it is.
+    pub(crate) fn named(software: &'static str) -> Self {
+        Self::with(move |datagram| {
+            let Ok(request) = Message::from_bytes(datagram) else { return vec![] };
+            let mut answer = Message::builder_error(&request, MessageWriteVec::new());
+            answer.add_attribute(&ErrorCode::builder(500).build().unwrap()).unwrap();
+            answer.add_attribute(&Software::new(software).unwrap()).unwrap();
+            vec![answer.finish()]
         })
     }
 

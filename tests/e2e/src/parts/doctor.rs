@@ -44,8 +44,18 @@ impl Visit {
     /// Fails unless it ended so and said this, lines and colours aside; and fails if a line is too long
     /// for a terminal.
     pub(crate) fn ensure(&self, status: i32, sentences: &[&str]) -> anyhow::Result<()> {
-        let Self { text, .. } = self;
-        ensure!(self.status == status, "it ended with {}: {text}", self.status);
+        ensure!(self.status == status, "it ended with {}: {}", self.status, self.text);
+        self.ensure_says(sentences)
+    }
+
+    /// The same, for a set-up with a problem: something relays, or nothing does.
+    pub(crate) fn ensure_problem(&self, sentences: &[&str]) -> anyhow::Result<()> {
+        ensure!(matches!(self.status, 1 | 2), "it ended with {}: {}", self.status, self.text);
+        self.ensure_says(sentences)
+    }
+
+    fn ensure_says(&self, sentences: &[&str]) -> anyhow::Result<()> {
+        let text = &self.text;
         let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for sentence in sentences {
             ensure!(said.contains(sentence), "it does not say {sentence:?}: {text}");

@@ -19,7 +19,13 @@ use std::time::{Duration, SystemTime};
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn setups() -> Vec<Setup> {
-    let servers = [Homeserver::Synapse, Homeserver::Dendrite, Homeserver::Unknown];
+    let servers = [
+        Homeserver::Synapse,
+        Homeserver::Dendrite,
+        Homeserver::Conduit,
+        Homeserver::Conduwuit,
+        Homeserver::Unknown,
+    ];
     let turn = [
         TurnSoftware::Coturn,
         TurnSoftware::Eturnal,
@@ -147,7 +153,8 @@ fn sentences() -> Vec<(Cause, &'static str, &'static str)> {
             "rejects the username",
             "the same `realm`",
         ),
-        (Cause::OpenRelay, "demands no credentials", "`no-auth`"),
+        (Cause::RejectedLater, "rejects them in a later request", "one TURN server"),
+        (Cause::OpenRelay, "demands no credentials", "`no-auth` out of turnserver.conf if it is"),
         (Cause::NoChallenge("a realm"), "without a realm", "`realm`"),
         (Cause::UnsupportedAlgorithm, "MD5", "MD5"),
         (Cause::OnlyStun, "lends no relays", "`stun-only`"),
@@ -217,6 +224,8 @@ fn sentences() -> Vec<(Cause, &'static str, &'static str)> {
         (Cause::NoHttpsPort, "No turns: URI has port 443", "`tls-listening-port=443`"),
         (Cause::ShortTtl(HOUR / 20), "expire after 3 minutes", "`turn_user_lifetime`"),
         (Cause::DtlsNotTried, "DTLS", "?transport=tcp"),
+        (Cause::TooMany(8), "and left out 8", "`turn_uris`"),
+        (Cause::OutOfTime, "The time for the whole probe was over", "by itself"),
     ]
 }
 
@@ -244,5 +253,65 @@ fn sentences_are_whole_whatever_the_software() {
             assert!(text.ends_with('.') && !text.contains("  "), "{text}");
             assert_eq!(text.matches('`').count() % 2, 0, "{text}");
         }
+    }
+}
+
+#[test]
+fn settings_in_one_file_name_it_once() {
+    let advice = |homeserver, cause: Cause| {
+        cause.explain(&Setup { homeserver, turn: TurnSoftware::Unknown }).advice
+    };
+    for (homeserver, said) in [
+        (Homeserver::Synapse, "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml, and"),
+        (
+            Homeserver::Conduit,
+            "Set `turn_uris` and `turn_secret` under `[global]` in conduit.toml (or under `[turn]`, \
+             without `turn_`), and",
+        ),
+        (
+            Homeserver::Conduwuit,
+            "Set `turn_uris` and `turn_secret` in the homeserver's TOML file, and",
+        ),
+    ] {
+        let advice = advice(homeserver, Cause::NoTurn);
+        assert!(advice.starts_with(said), "{advice}");
+    }
+    assert_eq!(
+        advice(Homeserver::Synapse, Cause::Misconfigured(Text::new("why"))),
+        "Set `turn_uris` and either `turn_shared_secret` or `turn_username` and `turn_password` in \
+         homeserver.yaml."
+    );
+}
+
+#[test]
+fn a_coturn_without_a_secret_is_thought_of() {
+    let cause =
+        Cause::SecretsDiffer { origin: Origin::Homeserver, valid_for: HOUR, clocks_agree: true };
+    for (turn, is_said) in [(TurnSoftware::Coturn, true), (TurnSoftware::Eturnal, false)] {
+        let setup = Setup { homeserver: Homeserver::Synapse, turn };
+        let advice = cause.explain(&setup).advice;
+        let says = advice.contains("Check that turnserver.conf sets `static-auth-secret` at all");
+        assert_eq!(says, is_said, "{advice}");
+    }
+}
+
+/// Causes, each with a piece of its advice for eturnal, whose settings are few.
+#[test]
+fn eturnal_is_advised_with_its_own_settings() {
+    let setup = Setup { homeserver: Homeserver::Synapse, turn: TurnSoftware::Eturnal };
+    let at: SocketAddr = "192.0.2.1:3478".parse().unwrap();
+    let udp = Place::new(at, IceTransport::Udp);
+    let tls = Place { is_tls: true, ..Place::new(at, IceTransport::Tcp) };
+    let plain = Cause::NotTurn { places: tls.into(), stranger: Stranger::PlainStun, sibling: None };
+    for (cause, said) in [
+        (plain, "`transport: tls` (or `auto`"),
+        (Cause::PortClosed { places: tls.into(), sibling: Some(udp) }, "`transport: tls` (or"),
+        (Cause::OnlyStun, "`relay_ipv4_addr` to the machine's address and `secret`"),
+        (Cause::NoRelayAddress, "Widen `relay_min_port` to `relay_max_port` in eturnal.yml."),
+    ] {
+        let advice = cause.explain(&setup).advice;
+        assert!(advice.contains(said), "{advice}");
+        // It does not start with this one.
+        assert!(!advice.contains("`tls: true`"), "{advice}");
     }
 }

@@ -1,6 +1,6 @@
 //! The second half of a wrong set-up: the advice is followed, and everything relays.
 
-use anyhow::ensure;
+use anyhow::Context;
 
 use super::{
     Case, TTL,
@@ -70,9 +70,10 @@ const ON_LOOPBACK: [Wrong; 9] = [
     },
     Wrong {
         name: "two relay ports",
-        lines: &[WITH_PEERS, "min-port=50000", "max-port=50001"],
+        // Below the ports that other programs are given.
+        lines: &[WITH_PEERS, "min-port=23456", "max-port=23457"],
         advice: "Widen the ports from `min-port` to `max-port` in turnserver.conf",
-        mended: &[WITH_PEERS, "min-port=50000", "max-port=50099"],
+        mended: &[WITH_PEERS, "min-port=23456", "max-port=23555"],
     },
     Wrong {
         name: "little bandwidth",
@@ -141,8 +142,7 @@ async fn on_loopback(
     advice: &str,
 ) -> anyhow::Result<()> {
     let visit = set_up(name, base, lines)?.visit(stage, TTL).await?;
-    ensure!(visit.status != 0, "{name}: nothing is wrong: {}", visit.text);
-    visit.ensure(visit.status, &[advice])
+    visit.ensure_problem(&[advice]).with_context(|| name.to_owned())
 }
 
 /// Has the doctor look at what became of it.
@@ -200,8 +200,7 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
         let mut wrong = case(name, network);
         wrong.settings.push(line.to_owned());
         let visit = wrong.visit(stage, TTL).await?;
-        ensure!(visit.status != 0, "{name}: nothing is wrong: {}", visit.text);
-        visit.ensure(visit.status, &[advice])?;
+        visit.ensure_problem(&[advice]).with_context(|| name.to_owned())?;
 
         let name = format!("{name} mended");
         let mut right = case(&name, network);
@@ -220,8 +219,7 @@ async fn play(stage: &mut Stage, network: &Network) -> anyhow::Result<()> {
     ] {
         filter(network, rules).await?;
         let visit = case(name, network).visit(stage, TTL).await?;
-        ensure!(visit.status != 0, "{name}: nothing is wrong: {}", visit.text);
-        visit.ensure(visit.status, &[advice])?;
+        visit.ensure_problem(&[advice]).with_context(|| name.to_owned())?;
 
         filter(network, "").await?;
         let name = format!("{name} opened");

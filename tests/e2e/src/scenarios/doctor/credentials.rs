@@ -107,7 +107,7 @@ pub(crate) async fn the_doctor_says_that_there_is_no_turn_server(
         &[
             "Nothing relays: there is no TURN server to try.",
             "The homeserver hands out no TURN server",
-            "Set `turn_uris` in homeserver.yaml and `turn_shared_secret` in homeserver.yaml",
+            "Set `turn_uris` and `turn_shared_secret` in homeserver.yaml",
             "Element X and Element Call use LiveKit instead",
         ],
     )
