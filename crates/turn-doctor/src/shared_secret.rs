@@ -46,7 +46,7 @@ pub(crate) async fn run(
     })?;
     let made_with = MadeWith::of(&credentials.server, shared_secret);
     match args.json {
-        true => output::line(&made_with.json())?,
+        true => output::json(&made_with.json())?,
         false => output::text(&made_with.text())?,
     }
     Ok(made_with.status())

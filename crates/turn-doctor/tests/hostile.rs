@@ -8,6 +8,11 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
+
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -17,7 +22,7 @@ use wiremock::{
 const PASSWORD: &str = "s3cret-password";
 
 /// What a terminal would obey, and what turns the direction of writing.
-const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\r\u{202e}lla si sihT\u{2066}";
+const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\r\u{9b}2J\u{202e}lla si sihT\u{2066}";
 
 fn doctor(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turn-doctor"));
@@ -69,7 +74,7 @@ fn arguments(server: &MockServer, more: &[&str]) -> Vec<String> {
 fn assert_harmless(output: &Output) {
     for bytes in [&output.stdout, &output.stderr] {
         let text = String::from_utf8(bytes.clone()).unwrap();
-        let evil = ['\u{1b}', '\u{7}', '\r', '\u{202e}', '\u{2066}'];
+        let evil = ['\u{1b}', '\u{7}', '\r', '\u{9b}', '\u{202e}', '\u{2066}'];
         assert!(!text.contains(evil), "{text:?}");
     }
 }
@@ -80,9 +85,11 @@ async fn what_a_homeserver_says_moves_no_cursor() {
     for status in [400, 403, 500] {
         let refusal = ResponseTemplate::new(status).set_body_json(&error);
         let server = homeserver(refusal.clone()).await;
-        let output = run(arguments(&server, &[])).await;
-        assert!(!output.status.success());
-        assert_harmless(&output);
+        for more in [&[][..], &["--json"]] {
+            let output = run(arguments(&server, more)).await;
+            assert!(!output.status.success());
+            assert_harmless(&output);
+        }
 
         let server = MockServer::start().await;
         Mock::given(method("GET"))
@@ -91,8 +98,33 @@ async fn what_a_homeserver_says_moves_no_cursor() {
             .mount(&server)
             .await;
         Mock::given(method("POST")).respond_with(refusal).mount(&server).await;
-        let output = run(arguments(&server, &[])).await;
-        assert_eq!(output.status.code(), Some(3));
+        for more in [&[][..], &["--json"]] {
+            let output = run(arguments(&server, more)).await;
+            assert_eq!(output.status.code(), Some(3));
+            assert_harmless(&output);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_homeserver_says_while_it_is_watched_moves_no_cursor() {
+    let error = json!({ "errcode": format!("M_{EVIL}"), "error": EVIL });
+    let server = homeserver(ResponseTemplate::new(500).set_body_json(error)).await;
+    for more in [&["--watch"][..], &["--watch", "--json"]] {
+        let arguments = arguments(&server, more);
+        let output = tokio::task::spawn_blocking(move || {
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            let mut watching = doctor(&arguments).spawn().unwrap();
+            let mut stdout = BufReader::new(watching.stdout.take().unwrap());
+            let mut first = String::new();
+            stdout.read_line(&mut first).unwrap();
+            kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
+            let output = watching.wait_with_output().unwrap();
+            Output { stdout: first.trim_end().into(), ..output }
+        });
+        let output = output.await.unwrap();
+        assert!(!output.stdout.is_empty());
         assert_harmless(&output);
     }
 }
@@ -106,6 +138,11 @@ async fn secrets_that_are_shown_move_no_cursor() {
     let output = run(arguments(&server, &["--show-secrets", "--timeout", "1"])).await;
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(shown.contains("username \u{fffd}]0;pwned"), "{shown:?}");
+    assert_harmless(&output);
+
+    let output = run(arguments(&server, &["--show-secrets", "--timeout", "1", "--json"])).await;
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["credentials"]["password"], EVIL);
     assert_harmless(&output);
 }
 
@@ -131,8 +168,6 @@ async fn a_homeserver_that_gives_no_answer_is_not_said_to_be_asked_again() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_logs_out_the_device_that_was_logged_in() {
-    use rustix::process::{Pid, Signal, kill_process};
-
     for (signal, more) in
         [(Signal::INT, vec![]), (Signal::TERM, vec![]), (Signal::TERM, vec!["--watch"])]
     {

@@ -52,7 +52,7 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<u8> {
     };
     let mistakes = mistakes(&conf, yaml.as_ref(), &Machine::this());
     match check.json {
-        true => output::line(&report::json(&mistakes))?,
+        true => output::json(&report::json(&mistakes))?,
         false => output::text(&report::text(&mistakes, yaml.is_some()))?,
     }
     Ok(status(&mistakes))
