@@ -78,7 +78,7 @@ async fn follow(
 }
 
 async fn obtained(session: &Session, state: TurnState) -> Obtained {
-    let why = state.unavailable().cloned();
+    let why = state.unavailable().map(|why| session.without_secrets(why));
     let Some(server) = state.available().cloned() else {
         return Err(why.unwrap_or_else(|| UnavailableReason::Unreachable.into()));
     };

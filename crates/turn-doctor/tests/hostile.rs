@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::{
     fs,
     process::{Command, Output, Stdio},
     time::Duration,
 };
-
-#[cfg(unix)]
-use std::io::{BufRead, BufReader};
 
 #[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +19,7 @@ use wiremock::{
 };
 
 const PASSWORD: &str = "s3cret-password";
+const TOKEN: &str = "s3cret-token";
 
 /// What a terminal would obey, and what turns the direction of writing.
 const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\r\u{9b}2J\u{202e}lla si sihT\u{2066}";
@@ -40,6 +40,23 @@ async fn run(arguments: Vec<String>) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap().unwrap()
 }
 
+/// Watches until the first line, which is the output.
+#[cfg(unix)]
+async fn watch(arguments: Vec<String>) -> Output {
+    let watch = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let mut watching = doctor(&arguments).spawn().unwrap();
+        let mut stdout = BufReader::new(watching.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
+        let output = watching.wait_with_output().unwrap();
+        assert!(first.ends_with('\n'), "{first:?}");
+        Output { stdout: first.trim_end().into(), ..output }
+    };
+    tokio::task::spawn_blocking(watch).await.unwrap()
+}
+
 fn ok(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
@@ -47,7 +64,7 @@ fn ok(body: Value) -> ResponseTemplate {
 /// A homeserver that lets alice in, and answers this when it is asked for TURN servers.
 async fn homeserver(turn_servers: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    let session = json!({ "user_id": "@alice:a", "device_id": "D", "access_token": "t" });
+    let session = json!({ "user_id": "@alice:a", "device_id": "D", "access_token": TOKEN });
     let answers = [
         ("GET", "/_matrix/client/versions", ok(json!({ "versions": ["v1.11"] }))),
         ("POST", "/_matrix/client/v3/login", ok(session)),
@@ -112,20 +129,7 @@ async fn what_a_homeserver_says_while_it_is_watched_moves_no_cursor() {
     let error = json!({ "errcode": format!("M_{EVIL}"), "error": EVIL });
     let server = homeserver(ResponseTemplate::new(500).set_body_json(error)).await;
     for more in [&["--watch"][..], &["--watch", "--json"]] {
-        let arguments = arguments(&server, more);
-        let output = tokio::task::spawn_blocking(move || {
-            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-            let mut watching = doctor(&arguments).spawn().unwrap();
-            let mut stdout = BufReader::new(watching.stdout.take().unwrap());
-            let mut first = String::new();
-            stdout.read_line(&mut first).unwrap();
-            kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
-            let output = watching.wait_with_output().unwrap();
-            Output { stdout: first.trim_end().into(), ..output }
-        });
-        let output = output.await.unwrap();
-        assert!(!output.stdout.is_empty());
-        assert_harmless(&output);
+        assert_harmless(&watch(arguments(&server, more)).await);
     }
 }
 
@@ -144,6 +148,28 @@ async fn secrets_that_are_shown_move_no_cursor() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["credentials"]["password"], EVIL);
     assert_harmless(&output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_repeats_the_password_or_the_token_does_not_get_it_printed() {
+    let echo = format!("{PASSWORD} and {TOKEN} are wrong");
+    let error = json!({ "errcode": format!("M_{PASSWORD}"), "error": echo });
+    let assert_silent = |output: &Output| {
+        let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+        let said = said.concat();
+        assert!(said.contains("are wrong"), "{said}");
+        assert!(!said.contains(PASSWORD) && !said.contains(TOKEN), "{said}");
+    };
+    for status in [400, 429, 500] {
+        let server = homeserver(ResponseTemplate::new(status).set_body_json(&error)).await;
+        for more in [&[][..], &["--json"]] {
+            assert_silent(&run(arguments(&server, more)).await);
+        }
+        #[cfg(unix)]
+        for more in [&["--watch"][..], &["--watch", "--json"]] {
+            assert_silent(&watch(arguments(&server, more)).await);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
