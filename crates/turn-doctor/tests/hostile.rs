@@ -244,6 +244,10 @@ fn check_reads_two_files_and_secret_tells_whose_secret_differs() {
     assert_eq!(document["mistakes"][0]["code"], "secrets_differ");
     assert!(!shown.contains("north") && !shown.contains("south"), "{shown}");
     assert_eq!(check(&["--check", "/nowhere/at/all"]).0, Some(3));
+    assert_eq!(check(&["--check", &right]).0, Some(3), "it is not turnserver.conf");
+    let (status, shown) = check(&["--check", &write("empty.conf", "# realm=a\n")]);
+    assert_eq!(status, Some(2), "{shown}");
+    assert!(shown.contains("anyone on the internet can relay"), "{shown}");
 
     // Made by: printf 1900000000:alice | openssl dgst -sha1 -hmac north -binary | base64
     let answer = r#"{"uris":["turn:192.0.2.1"],"username":"1900000000:alice","password":"SnH0MEKWgnUzXU+ElSVhRG+O/9g="}"#;

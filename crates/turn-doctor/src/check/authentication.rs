@@ -38,7 +38,7 @@ pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
         }
     } else if conf.is_on("use-auth-secret")
         && conf.line("static-auth-secret").is_none()
-        && !DATABASES.iter().any(|name| conf.line(name).is_some())
+        && !has_database(conf)
     {
         add(
             Problem,
@@ -46,6 +46,15 @@ pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
             "no_secret",
             "`use-auth-secret` is set, and there is no secret, unless one is in coturn's own database.",
             "Set `static-auth-secret` to the value of `turn_shared_secret` in homeserver.yaml.",
+        );
+    } else if !authenticates && !has_users(conf) && !conf.is_on("stun-only") {
+        add(
+            Problem,
+            "use-auth-secret",
+            "open_relay",
+            "coturn has no way to authenticate, so anyone on the internet can relay through it.",
+            "Set `use-auth-secret`, and `static-auth-secret` to the value of `turn_shared_secret` in \
+             homeserver.yaml.",
         );
     }
     if has_secrets(conf) && conf.line("realm").is_none() {
@@ -63,6 +72,15 @@ pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
 /// A secret switches the mechanism on by itself.
 fn has_secrets(conf: &TurnserverConf) -> bool {
     conf.is_on("use-auth-secret") || conf.line("static-auth-secret").is_some()
+}
+
+/// Users switch `lt-cred-mech` on by themselves, as coturn 4.6.1 says when it starts.
+fn has_users(conf: &TurnserverConf) -> bool {
+    conf.line("user").is_some()
+}
+
+fn has_database(conf: &TurnserverConf) -> bool {
+    DATABASES.iter().any(|name| conf.line(name).is_some())
 }
 
 /// Checks what Synapse hands out against what coturn accepts.
@@ -117,12 +135,20 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
         let advice = "Name a file that Synapse can read, and run this as a user who can, too.";
         return problem(in_file, "secret_unreadable", meaning, advice);
     };
+    let setting = if yaml.get(inline).is_some() { inline } else { in_file };
     let theirs: Vec<&str> =
         conf.all("static-auth-secret").map(|line| line.value.as_str()).collect();
+    let is_asked_for_users = conf.is_on("lt-cred-mech") || has_users(conf);
+    if !has_secrets(conf) && is_asked_for_users && !conf.is_on("no-auth") && !has_database(conf) {
+        let meaning =
+            "Synapse makes credentials with a secret, and coturn, which has none, rejects them.";
+        let advice = "Set `use-auth-secret` and `static-auth-secret` in turnserver.conf to this secret, \
+                      instead of `lt-cred-mech` and `user`.";
+        return problem(setting, "no_secret_in_coturn", meaning, advice);
+    }
     if theirs.is_empty() || theirs.contains(&secret.as_str()) {
         return None;
     }
-    let setting = if yaml.get(inline).is_some() { inline } else { in_file };
     let meaning = match theirs.iter().any(|theirs| plain(theirs) == plain(&secret)) {
         true => {
             "It differs from `static-auth-secret` in turnserver.conf by quotes, spaces or a comment, \
@@ -192,6 +218,26 @@ mod tests {
         assert_eq!(alone("use-auth-secret\nrealm=a"), ["no_secret"]);
         assert_eq!(alone("static-auth-secret=a"), ["no_realm"]);
         assert!(alone("use-auth-secret\nrealm=a\nuserdb=/var/lib/turn/turndb").is_empty());
+    }
+
+    #[test]
+    fn a_relay_that_is_open_to_anyone_is_found() {
+        assert_eq!(alone("realm=a"), ["open_relay"]);
+        assert_eq!(alone("realm=a\nuserdb=/var/lib/turn/turndb"), ["open_relay"]);
+        for closed in ["lt-cred-mech", "user=alice:p", "stun-only", "use-auth-secret\nuserdb=/a"] {
+            assert!(alone(&format!("realm=a\n{closed}")).is_empty(), "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_synapse_that_coturn_does_not_ask_for_is_found() {
+        let yaml = "turn_shared_secret: abc";
+        for conf in ["lt-cred-mech\nuser=alice:p", "user=alice:p", "lt-cred-mech"] {
+            assert_eq!(codes(conf, yaml), ["no_secret_in_coturn"], "{conf}");
+        }
+        for conf in ["lt-cred-mech\nuse-auth-secret\nuserdb=/a", "lt-cred-mech\npsql-userdb=a"] {
+            assert!(codes(conf, yaml).is_empty(), "{conf}");
+        }
     }
 
     #[test]

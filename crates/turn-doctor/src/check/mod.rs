@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use turn_probe::Severity;
 use zeroize::Zeroizing;
 
@@ -43,6 +43,12 @@ pub(crate) struct Check {
 /// Checks, prints what is wrong, and returns the exit status.
 pub(crate) fn run(check: &Check) -> anyhow::Result<u8> {
     let conf = TurnserverConf::parse(&read(&check.turnserver_conf)?);
+    if conf.is_something_else() {
+        bail!(
+            "{} holds no setting of coturn: name turnserver.conf first, and then homeserver.yaml",
+            check.turnserver_conf.display()
+        );
+    }
     let yaml = match &check.homeserver_yaml {
         Some(file) => Some(
             HomeserverYaml::parse(&read(file)?)

@@ -7,6 +7,8 @@ use super::settings::{Kind, Setting, setting};
 /// The settings of a turnserver.conf that the checks know.
 pub(crate) struct TurnserverConf {
     lines: Vec<Line>,
+    /// How many lines are settings of coturn that the checks do not know, or no settings at all.
+    unknown: usize,
 }
 
 /// A line that sets something.
@@ -20,11 +22,20 @@ pub(crate) struct Line {
 impl TurnserverConf {
     /// Reads a file's text. Settings that are not in the table are left out.
     pub(crate) fn parse(text: &str) -> Self {
-        let lines = text.lines().enumerate().filter_map(|(index, line)| {
-            let (name, value) = split(line.trim())?;
-            Some(Line { number: index + 1, setting: setting(name)?, value })
-        });
-        Self { lines: lines.collect() }
+        let mut conf = Self { lines: Vec::new(), unknown: 0 };
+        for (index, line) in text.lines().enumerate() {
+            let Some((name, value)) = split(line.trim()) else { continue };
+            match setting(name) {
+                Some(setting) => conf.lines.push(Line { number: index + 1, setting, value }),
+                None => conf.unknown += 1,
+            }
+        }
+        conf
+    }
+
+    /// Whether there is text in the file, and none of it a setting that the checks know.
+    pub(crate) fn is_something_else(&self) -> bool {
+        self.lines.is_empty() && self.unknown > 0
     }
 
     /// All lines, in their order.
@@ -111,6 +122,14 @@ mod tests {
         assert_eq!(conf.lines().len(), 2);
         let line = conf.line("realm").unwrap();
         assert_eq!((line.number, line.value.as_str()), (5, "c"));
+    }
+
+    #[test]
+    fn a_file_without_any_known_setting_is_something_else() {
+        let is_something_else = |text| TurnserverConf::parse(text).is_something_else();
+        assert!(is_something_else("-----BEGIN PRIVATE KEY-----\nAAAA\n"));
+        assert!(!is_something_else("") && !is_something_else("# realm=a\n"));
+        assert!(!is_something_else("frobnicate=1\nrealm=a\n"));
     }
 
     #[test]
