@@ -151,7 +151,7 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
     }
     let meaning = match theirs.iter().any(|theirs| plain(theirs) == plain(&secret)) {
         true => {
-            "It differs from `static-auth-secret` in turnserver.conf by quotes, spaces or a comment, \
+            "It differs from `static-auth-secret` in turnserver.conf by quotes, a space, a semicolon or a comment, \
              so coturn rejects all credentials."
         }
         false => {
@@ -166,7 +166,7 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
 /// A secret without what people put around it.
 fn plain(secret: &str) -> &str {
     let secret = secret.split([' ', '\t']).find(|word| !word.is_empty()).unwrap_or_default();
-    secret.trim_matches(['"', '\''])
+    secret.trim_matches(['"', '\'', ';'])
 }
 
 fn fixed_password(
@@ -253,9 +253,14 @@ mod tests {
 
     #[test]
     fn secrets_that_differ_by_quotes_or_a_comment_are_said_to() {
-        for conf in ["static-auth-secret='abc'", "static-auth-secret=abc # mine"] {
+        for conf in
+            ["static-auth-secret='abc'", "static-auth-secret=abc # mine", "static-auth-secret=abc;"]
+        {
             let mistakes = pair(conf, "turn_shared_secret: abc");
-            assert!(mistakes[0].meaning.contains("by quotes, spaces or a comment"), "{mistakes:?}");
+            assert!(
+                mistakes[0].meaning.contains("by quotes, a space, a semicolon or"),
+                "{mistakes:?}"
+            );
         }
     }
 

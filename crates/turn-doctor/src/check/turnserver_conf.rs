@@ -63,7 +63,7 @@ impl TurnserverConf {
     /// A number, or coturn's default.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         let set = self.line(name).map(|line| line.value.as_str());
-        set.or_else(|| setting(name)?.default)?.parse().ok()
+        digits(set.or_else(|| setting(name)?.default)?).parse().ok()
     }
 }
 
@@ -87,6 +87,12 @@ fn split(line: &str) -> Option<(&str, String)> {
         None => value,
     };
     Some((name, value.to_owned()))
+}
+
+/// What coturn takes for a number: the digits that the value begins with.
+pub(super) fn digits(value: &str) -> &str {
+    let end = value.find(|char: char| !char.is_ascii_digit()).unwrap_or(value.len());
+    &value[..end]
 }
 
 /// What coturn takes for a boolean: it looks at the beginning.
@@ -136,6 +142,15 @@ mod tests {
     fn what_is_not_set_has_coturns_default() {
         let conf = TurnserverConf::parse("max-port=50000\n");
         assert_eq!((conf.number("min-port"), conf.number("max-port")), (Some(49152), Some(50000)));
+    }
+
+    #[test]
+    fn a_number_ends_at_what_is_not_a_digit() {
+        let conf = TurnserverConf::parse("listening-port=3479 # not 3478\nmin-port=50000;\n");
+        assert_eq!(
+            (conf.number("listening-port"), conf.number("min-port")),
+            (Some(3479), Some(50000))
+        );
     }
 
     #[test]
