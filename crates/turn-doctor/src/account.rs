@@ -8,7 +8,7 @@ use matrix_sdk::{
     Client, Error, HttpError, SessionMeta, SessionTokens,
     authentication::matrix::MatrixSession,
     config::RequestConfig,
-    reqwest::{self, StatusCode},
+    reqwest::StatusCode,
     ruma::api::{
         client::{account::whoami, session::get_login_types::v3::LoginType},
         error::ErrorKind,
@@ -22,7 +22,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    http::{body, endpoint},
+    http::{self, body, endpoint},
     secret::Secret,
     stop::{Stop, Stopped},
 };
@@ -170,7 +170,7 @@ async fn who_am_i(homeserver: &Url, token: &str) -> anyhow::Result<whoami::v3::R
     }
 
     let url = endpoint(homeserver, "_matrix/client/v3/account/whoami");
-    let response = reqwest::Client::new()
+    let response = http::client()?
         .get(url)
         .bearer_auth(token)
         .timeout(REQUEST_TIMEOUT)
@@ -179,6 +179,11 @@ async fn who_am_i(homeserver: &Url, token: &str) -> anyhow::Result<whoami::v3::R
         .map_err(|error| anyhow!("{homeserver} cannot be reached: {}", innermost(&error)))?;
     if response.status() == StatusCode::UNAUTHORIZED {
         return Err(anyhow!("the homeserver does not accept the access token: take a newer one"));
+    }
+    if response.status().is_redirection() {
+        return Err(anyhow!(
+            "{homeserver} redirects to another URL: give --homeserver the URL that is meant"
+        ));
     }
     let body =
         body(response).await.with_context(|| format!("{homeserver} was asked for whoami"))?;
@@ -345,6 +350,20 @@ mod tests {
             .filter(|path| !path.starts_with("/hs/") && !path.starts_with("/.well-known/"))
             .collect();
         assert!(outside.is_empty() && asked.len() > 5, "{outside:?}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+        let redirect = ResponseTemplate::new(307).insert_header("Location", elsewhere.uri());
+        Mock::given(method("GET")).respond_with(redirect).mount(&server).await;
+        let url = Url::parse(&server.uri()).unwrap();
+        let said = format!("{:#}", who_am_i(&url, "t").await.unwrap_err());
+        assert!(said.contains("redirects to another URL"), "{said}");
+        crate::clock::compare(&url).await;
+        crate::software::of(&url).await;
+        assert_eq!(server.received_requests().await.unwrap().len(), 3);
+        assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
     }
 
     #[tokio::test]
