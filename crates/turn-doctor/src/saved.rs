@@ -1,11 +1,6 @@
 //! A homeserver's answer that was saved, in the forms that people have it in.
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use matrix_sdk_turn::TurnServer;
@@ -13,7 +8,7 @@ use serde_json::{Map, Value};
 use turn_probe::Text;
 use zeroize::Zeroizing;
 
-use crate::uri;
+use crate::{file::read_to_end, uri};
 
 /// The longest file that is read. A homeserver's answer has a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -30,20 +25,11 @@ pub(crate) struct Saved {
 /// The credentials in a file, `-` for stdin.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Saved> {
     let bytes = match file.as_os_str() == "-" {
-        true => read_limited(io::stdin().lock()),
-        false => fs::File::open(file).and_then(read_limited),
+        true => read_to_end(io::stdin().lock(), MAX_FILE_BYTES),
+        false => fs::File::open(file).and_then(|file| read_to_end(file, MAX_FILE_BYTES)),
     };
     let bytes = bytes.with_context(|| format!("{} cannot be read", file.display()))?;
     parse(&bytes).with_context(|| format!("{} is no homeserver's answer", file.display()))
-}
-
-fn read_limited(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    reader.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_FILE_BYTES {
-        true => Err(io::Error::other("it is longer than an answer is")),
-        false => Ok(bytes),
-    }
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Saved> {

@@ -15,7 +15,6 @@ mod values;
 
 use std::{
     fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -27,7 +26,7 @@ use self::{
     homeserver_yaml::HomeserverYaml, machine::Machine, mistake::Mistake,
     turnserver_conf::TurnserverConf,
 };
-use crate::output;
+use crate::{file::read_to_end, output};
 
 /// The longest configuration that is read. coturn's own example has 30 kB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -74,15 +73,9 @@ fn status(mistakes: &[Mistake]) -> u8 {
 }
 
 fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let read = || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > MAX_FILE_BYTES {
-            true => Err(io::Error::other("it is longer than a configuration is")),
-            false => Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())),
-        }
-    };
-    read().with_context(|| format!("{} cannot be read", file.display()))
+    let bytes = File::open(file).and_then(|file| read_to_end(file, MAX_FILE_BYTES));
+    let bytes = bytes.with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn mistakes(

@@ -1,6 +1,12 @@
 //! The certificate, its key, and whether the server may read them.
 
-use std::{fs, io, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use rustls::{
     Error as TlsError, InconsistentKeys,
@@ -10,6 +16,7 @@ use rustls::{
 };
 use turn_probe::Severity::{Problem, Warning};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
 
 use super::{
     machine::{Access, Machine, User},
@@ -17,6 +24,9 @@ use super::{
     settings::Kind,
     turnserver_conf::{Line, TurnserverConf},
 };
+
+/// How much is read of a certificate or a key. A chain has some kilobytes.
+const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 /// Checks all files that are named, and the certificate with its key.
 pub(super) fn check(conf: &TurnserverConf, machine: &Machine) -> Vec<Mistake> {
@@ -91,8 +101,11 @@ fn check_pair(conf: &TurnserverConf, cert: &Line, key: &Line) -> Vec<Mistake> {
     validity.into_iter().chain(wrong_key(conf, chain, key, &key_pem)).collect()
 }
 
-fn read(file: &str) -> Option<Vec<u8>> {
-    fs::read(file).ok()
+/// The beginning of a file, since not all files end.
+fn read(file: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(file).ok()?.take(MAX_PEM_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 fn out_of_date(line: &Line, certificate: &CertificateDer<'_>) -> Option<Mistake> {
@@ -239,6 +252,18 @@ mod tests {
         assert_eq!(codes(&cert, &key, &machine), ["file_not_readable"]);
         set(&key, 0o644);
         assert!(codes(&cert, &key, &machine).is_empty());
+    }
+
+    #[test]
+    fn a_certificate_far_behind_in_its_file_is_not_looked_for() {
+        let files = Files::new();
+        let key = KeyPair::generate().unwrap();
+        let text = format!("{}\n{}", " ".repeat(2 << 20), certificate(&key, 2999));
+        let key = files.write("key.pem", &key.serialize_pem());
+        let long = files.write("cert.pem", &text);
+        assert_eq!(codes(&long, &key, &Machine::default()), ["no_certificate"]);
+        #[cfg(unix)]
+        assert_eq!(codes(Path::new("/dev/zero"), &key, &Machine::default()), ["no_certificate"]);
     }
 
     #[test]
