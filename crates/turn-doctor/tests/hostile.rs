@@ -29,6 +29,7 @@ fn doctor(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("TURN_DOCTOR_PASSWORD", PASSWORD)
+        .env("TURN_DOCTOR_SECRET", "north")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -265,4 +266,23 @@ fn check_reads_two_files_and_secret_tells_whose_secret_differs() {
     let (status, shown) = made_with("south");
     assert_eq!(status, Some(2), "{shown}");
     assert!(!shown.contains("south"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn advice_about_a_secret_names_the_settings_of_the_homeservers_software() {
+    let answer = json!({
+        "uris": ["turn:a"], "username": "1900000000:alice", "password": "p", "ttl": 60,
+    });
+    for (software, is_synapse) in [("Synapse", true), ("Dendrite", false)] {
+        let server = homeserver(ok(answer.clone())).await;
+        Mock::given(path("/_matrix/federation/v1/version"))
+            .respond_with(ok(json!({ "server": { "name": software, "version": "1" } })))
+            .mount(&server)
+            .await;
+        let output = run(arguments(&server, &["--secret", "--json"])).await;
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let advice = document["advice"].as_str().unwrap();
+        assert!(advice.contains("`turn_shared_secret`"), "{advice}");
+        assert_eq!(advice.contains("homeserver.yaml"), is_synapse, "{software}: {advice}");
+    }
 }
