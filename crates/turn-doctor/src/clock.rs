@@ -22,7 +22,7 @@ pub(crate) struct Clocks {
     pub(crate) homeserver: Option<SystemTime>,
 }
 
-/// Asks the homeserver for the time, by way of something that it answers to everybody.
+/// Asks the homeserver for the time, by an endpoint that needs no login.
 pub(crate) async fn compare(homeserver: &Url) -> Clocks {
     // It loads certificates, which is no part of the request.
     let client = client().ok();

@@ -127,7 +127,7 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
         return problem(in_file, "two_secrets", meaning, "Delete one of them.");
     }
     if yaml.get(inline).is_some_and(|value| !value.is_string()) {
-        let meaning = "The secret is no text for YAML, but a number, a list or something else.";
+        let meaning = "The secret is not a text for YAML, but a number, a list or something else.";
         return problem(inline, "secret_is_no_text", meaning, "Put it in double quotes.");
     }
     let Some(secret) = yaml.shared_secret() else {

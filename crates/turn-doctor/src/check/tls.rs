@@ -77,7 +77,7 @@ fn not_readable(line: &Line, user: Option<&User>) -> Option<Mistake> {
     }
     let user = user.filter(|user| user.access_to(file) == Access::Denied)?;
     let name = &user.name;
-    let meaning = format!("The user {name}, whom coturn runs as, cannot read {path}.");
+    let meaning = format!("coturn runs as the user {name}, which cannot read {path}.");
     let advice = format!(
         "Let the group of {name} read the file and enter its directories, or copy it to where \
          {name} can read it at each renewal."

@@ -23,7 +23,7 @@ pub(super) fn check(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Vec<Mistake
             vec![no_uris("`turn_uris` is empty, so Synapse hands out no TURN server.")]
         }
         Some(Value::Array(uris)) => uris.iter().filter_map(|uri| check_uri(conf, uri)).collect(),
-        Some(_) => vec![no_uris("`turn_uris` is no list, so Synapse hands out no usable URI.")],
+        Some(_) => vec![no_uris("`turn_uris` is not a list, so Synapse hands out no usable URI.")],
     };
     mistakes.extend(lifetime(yaml));
     for mistake in &mut mistakes {

@@ -89,7 +89,9 @@ fn wrong_range(value: &str) -> (String, &'static str) {
             "Write the first and the last address: 10.0.0.0-10.255.255.255.",
         ),
         false => (
-            format!("{value:?} is no address and no range of addresses: coturn ignores the line."),
+            format!(
+                "{value:?} is neither an address nor a range of addresses: coturn ignores the line."
+            ),
             "Write an address, or the first and the last one: 10.0.0.0-10.255.255.255.",
         ),
     }
