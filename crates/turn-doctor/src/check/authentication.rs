@@ -14,59 +14,46 @@ const DATABASES: [&str; 5] =
 
 /// Checks how coturn authenticates.
 pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
-    let mut add = |severity, setting, code, meaning: &str, advice: &str| {
-        mistakes.push(Mistake::about(Which::Coturn, setting, severity, code, meaning, advice));
+    mechanism(conf).into_iter().chain(no_realm(conf)).collect()
+}
+
+fn mechanism(conf: &TurnserverConf) -> Option<Mistake> {
+    let mistake = |severity, setting, code, meaning: &str, advice: &str| {
+        Some(Mistake::about(Which::Coturn, setting, severity, code, meaning, advice))
     };
     let authenticates = has_secrets(conf) || conf.is_on("lt-cred-mech");
     if conf.is_on("no-auth") {
-        match authenticates {
-            true => add(
-                Problem,
-                "no-auth",
-                "auth_contradiction",
-                "coturn does not start with `no-auth` beside a way to authenticate.",
-                "Delete `no-auth`.",
-            ),
-            false => add(
-                Warning,
-                "no-auth",
-                "open_relay",
-                "Anyone on the internet can relay through this server.",
-                "Set `use-auth-secret` and `static-auth-secret` instead of `no-auth`.",
-            ),
+        if authenticates {
+            let meaning = "coturn does not start with `no-auth` beside a way to authenticate.";
+            return mistake(Problem, "no-auth", "auth_contradiction", meaning, "Delete `no-auth`.");
         }
-    } else if conf.is_on("use-auth-secret")
-        && conf.line("static-auth-secret").is_none()
-        && !has_database(conf)
-    {
-        add(
-            Problem,
-            "static-auth-secret",
-            "no_secret",
-            "`use-auth-secret` is set, and there is no secret, unless one is in coturn's own database.",
-            "Set `static-auth-secret` to the value of `turn_shared_secret` in homeserver.yaml.",
-        );
-    } else if !authenticates && !has_users(conf) && !conf.is_on("stun-only") {
-        add(
-            Problem,
-            "use-auth-secret",
-            "open_relay",
-            "coturn has no way to authenticate, so anyone on the internet can relay through it.",
-            "Set `use-auth-secret`, and `static-auth-secret` to the value of `turn_shared_secret` in \
-             homeserver.yaml.",
-        );
+        let meaning = "Anyone on the internet can relay through this server.";
+        let advice = "Set `use-auth-secret` and `static-auth-secret` instead of `no-auth`.";
+        return mistake(Warning, "no-auth", "open_relay", meaning, advice);
     }
-    if has_secrets(conf) && conf.line("realm").is_none() {
-        add(
-            Warning,
-            "realm",
-            "no_realm",
-            "There is no realm, so coturn uses the machine's own domain, or none.",
-            "Set `realm` to the TURN server's name.",
-        );
+    if !authenticates && !has_users(conf) && !conf.is_on("stun-only") {
+        let meaning =
+            "coturn has no way to authenticate, so anyone on the internet can relay through it.";
+        let advice = "Set `use-auth-secret`, and `static-auth-secret` to the value of \
+                      `turn_shared_secret` in homeserver.yaml.";
+        return mistake(Problem, "use-auth-secret", "open_relay", meaning, advice);
     }
-    mistakes
+    let has_secret = conf.line("static-auth-secret").is_some() || has_database(conf);
+    if conf.is_on("use-auth-secret") && !has_secret {
+        let meaning = "`use-auth-secret` is set, and there is no secret, unless one is in coturn's own \
+                       database.";
+        let advice =
+            "Set `static-auth-secret` to the value of `turn_shared_secret` in homeserver.yaml.";
+        return mistake(Problem, "static-auth-secret", "no_secret", meaning, advice);
+    }
+    None
+}
+
+fn no_realm(conf: &TurnserverConf) -> Option<Mistake> {
+    let meaning = "There is no realm, so coturn uses the machine's own domain, or none.";
+    let advice = "Set `realm` to the TURN server's name.";
+    (has_secrets(conf) && conf.line("realm").is_none())
+        .then(|| Mistake::about(Which::Coturn, "realm", Warning, "no_realm", meaning, advice))
 }
 
 /// A secret switches the mechanism on by itself.
@@ -151,8 +138,8 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
     }
     let meaning = match theirs.iter().any(|theirs| plain(theirs) == plain(&secret)) {
         true => {
-            "It differs from `static-auth-secret` in turnserver.conf by quotes, a space, a semicolon or a comment, \
-             so coturn rejects all credentials."
+            "It differs from `static-auth-secret` in turnserver.conf by quotes, a space, a semicolon or \
+             a comment, so coturn rejects all credentials."
         }
         false => {
             "It differs from `static-auth-secret` in turnserver.conf, so coturn rejects all \
