@@ -173,6 +173,19 @@ async fn a_homeserver_that_repeats_the_password_or_the_token_does_not_get_it_pri
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(format!("{EVIL}.json"));
+    fs::write(&file, "{}").unwrap();
+    for more in [&[][..], &["--json"]] {
+        let output = doctor(&["--from-json", file.to_str().unwrap()]).args(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_harmless(&output);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_cannot_be_written_does_not_lose_the_result() {
     let server = homeserver(ok(json!({}))).await;
