@@ -8,19 +8,22 @@ use matrix_sdk::{
     Client, Error, HttpError, SessionMeta, SessionTokens,
     authentication::matrix::MatrixSession,
     config::RequestConfig,
-    reqwest::{self, StatusCode},
+    reqwest::StatusCode,
     ruma::api::{
         client::{account::whoami, session::get_login_types::v3::LoginType},
         error::ErrorKind,
     },
     store::RoomLoadSettings,
 };
+use matrix_sdk_turn::{MatrixError, Unavailable};
 use serde::Deserialize;
 use tokio::time::timeout;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{
-    http::{body, endpoint},
+    http::{self, body, endpoint},
+    secret::Secret,
     stop::{Stop, Stopped},
 };
 
@@ -36,6 +39,8 @@ const LOGOUT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A client that is logged in.
 pub(crate) struct Session {
     pub(crate) client: Client,
+    /// The password or the access token.
+    secret: Secret,
     /// Whether the login was ours, so that the logout is as well.
     is_ours: bool,
 }
@@ -54,7 +59,9 @@ impl Session {
             format!("the homeserver {homeserver} did not finish the login within {LOGIN_TIMEOUT:?}")
         })?;
         match outcome {
-            Ok(_) => Ok(Self { client, is_ours: true }),
+            Ok(_) => {
+                Ok(Self { client, secret: Zeroizing::new(password.to_owned()), is_ours: true })
+            }
             Err(error) => {
                 let failed = FailedLogin { homeserver, user, password, error: &error };
                 Err(failed.explain(takes_passwords(&client).await))
@@ -76,7 +83,22 @@ impl Session {
             .restore_session(session, RoomLoadSettings::default())
             .await
             .map_err(|error| anyhow!("the access token cannot be used: {}", innermost(&error)))?;
-        Ok(Self { client, is_ours: false })
+        Ok(Self { client, secret: Zeroizing::new(token.to_owned()), is_ours: false })
+    }
+
+    /// What the homeserver answered, without the password and the access token, which it may repeat.
+    pub(crate) fn without_secrets(&self, why: &Unavailable) -> Unavailable {
+        let token = self.client.access_token().unwrap_or_default();
+        let without = |words: &str| without(&without(words, &self.secret), &token);
+        let mut shown = Unavailable::new(why.reason());
+        if let Some(detail) = why.detail() {
+            shown = shown.with_detail(without(detail));
+        }
+        if let Some(MatrixError { status, errcode, message, .. }) = why.matrix_error() {
+            let error = MatrixError::new(*status, without(errcode), &without(message));
+            shown = shown.with_matrix_error(error);
+        }
+        shown
     }
 
     /// Leaves no device behind, unless it was there before.
@@ -148,7 +170,7 @@ async fn who_am_i(homeserver: &Url, token: &str) -> anyhow::Result<whoami::v3::R
     }
 
     let url = endpoint(homeserver, "_matrix/client/v3/account/whoami");
-    let response = reqwest::Client::new()
+    let response = http::client()?
         .get(url)
         .bearer_auth(token)
         .timeout(REQUEST_TIMEOUT)
@@ -157,6 +179,11 @@ async fn who_am_i(homeserver: &Url, token: &str) -> anyhow::Result<whoami::v3::R
         .map_err(|error| anyhow!("{homeserver} cannot be reached: {}", innermost(&error)))?;
     if response.status() == StatusCode::UNAUTHORIZED {
         return Err(anyhow!("the homeserver does not accept the access token: take a newer one"));
+    }
+    if response.status().is_redirection() {
+        return Err(anyhow!(
+            "{homeserver} redirects to another URL: give --homeserver the URL that is meant"
+        ));
     }
     let body =
         body(response).await.with_context(|| format!("{homeserver} was asked for whoami"))?;
@@ -225,11 +252,14 @@ impl FailedLogin<'_> {
 
     /// The innermost cause, without the password, which a server may repeat.
     fn in_its_words(&self) -> String {
-        let words = innermost(self.error);
-        match self.password.is_empty() {
-            true => words,
-            false => words.replace(self.password, "…"),
-        }
+        without(&innermost(self.error), self.password)
+    }
+}
+
+fn without(words: &str, secret: &str) -> String {
+    match secret.is_empty() {
+        true => words.to_owned(),
+        false => words.replace(secret, "…"),
     }
 }
 
@@ -320,6 +350,20 @@ mod tests {
             .filter(|path| !path.starts_with("/hs/") && !path.starts_with("/.well-known/"))
             .collect();
         assert!(outside.is_empty() && asked.len() > 5, "{outside:?}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+        let redirect = ResponseTemplate::new(307).insert_header("Location", elsewhere.uri());
+        Mock::given(method("GET")).respond_with(redirect).mount(&server).await;
+        let url = Url::parse(&server.uri()).unwrap();
+        let said = format!("{:#}", who_am_i(&url, "t").await.unwrap_err());
+        assert!(said.contains("redirects to another URL"), "{said}");
+        crate::clock::compare(&url).await;
+        crate::software::of(&url).await;
+        assert_eq!(server.received_requests().await.unwrap().len(), 3);
+        assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
     }
 
     #[tokio::test]

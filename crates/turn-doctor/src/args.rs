@@ -11,7 +11,7 @@ use crate::{check::Check, uri};
 /// Why do calls not connect? Tries a homeserver's TURN servers for real, and names what to change.
 ///
 /// It logs in, fetches the TURN credentials as a client does, tries every URI with every address, and
-/// says for each failure what it means, and which setting of Synapse or coturn to change.
+/// says for each failure what it means, and which setting to change.
 #[derive(Debug, Parser)]
 #[command(name = "turn-doctor", version, after_help = AFTER_HELP, max_term_width = 80)]
 #[command(group = ArgGroup::new("whose").required(true))]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// Go on, and try again with each refresh of the credentials, a line each
+    /// Keep running: check again after each refresh of the credentials, one line per check
     #[arg(long, conflicts_with_all = ["uri", "from_json", "report"])]
     pub(crate) watch: bool,
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write a page to send to somebody, without any secret in it
+    /// Write a page to share, without any secret in it
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
 
@@ -61,7 +61,7 @@ struct SourceArgs {
     #[arg(long, value_name = "URL", group = "whose")]
     homeserver: Option<String>,
 
-    /// Whom to log in as: `alice`, or `@alice:example.org`
+    /// The account to log in with: `alice`, or `@alice:example.org`
     #[arg(long, value_name = "NAME", requires = "homeserver")]
     user: Option<String>,
 
@@ -73,7 +73,7 @@ struct SourceArgs {
     #[arg(long, value_name = "NAME", requires = "uri")]
     username: Option<String>,
 
-    /// A homeserver's answer that somebody saved; `-` is stdin
+    /// A saved answer of a homeserver; `-` is stdin
     #[arg(long, value_name = "FILE", group = "whose")]
     from_json: Option<PathBuf>,
 
@@ -99,7 +99,7 @@ pub(crate) enum Source {
     Homeserver {
         /// A URL, or the server's name.
         homeserver: String,
-        /// Whom to log in as; `None` if there is an access token.
+        /// The account to log in with; `None` if there is an access token.
         user: Option<String>,
     },
     /// A TURN server without a homeserver.
@@ -243,6 +243,14 @@ mod tests {
             Command::Examine(parsed) => Ok(*parsed),
             Command::Check(check) => Err(format!("{check:?}")),
         }
+    }
+
+    #[test]
+    fn help_says_what_watch_does_and_names_no_single_homeserver() {
+        let help = Args::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("Keep running: check again after each refresh"), "{help}");
+        assert!(!help.contains("Synapse or coturn") && !help.contains("somebody"), "{help}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) type Obtained = Result<Credentials, Unavailable>;
 /// Asks the homeserver, as a client does.
 pub(crate) async fn of_homeserver(session: &Session) -> Obtained {
     let source = HomeserverSource::new(&session.client);
-    let answer = source.fetch().await?;
+    let answer = source.fetch().await.map_err(|why| session.without_secrets(&why))?;
     let circumstances = circumstances(session, answer.ttl()).await;
     Ok(Credentials { server: answer.server().clone(), circumstances })
 }

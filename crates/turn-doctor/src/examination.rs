@@ -5,8 +5,8 @@ use std::{path::Path, time::SystemTime};
 use anyhow::anyhow;
 use futures_util::{StreamExt, pin_mut};
 use turn_probe::{
-    CertificateDer, Diagnosis, Homeserver, ProbeOptions, Step, diagnose, diagnose_unavailable,
-    probe,
+    CertificateDer, Diagnosis, Homeserver, ProbeOptions, Step, Text, diagnose,
+    diagnose_unavailable, probe,
 };
 
 use crate::{
@@ -74,10 +74,10 @@ pub(crate) async fn examine_source(
         }
         Source::Saved(file) => {
             // A report does not show its directory.
-            let name = file.file_name().unwrap_or_default().display();
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
             let subject = match file.as_os_str() == "-" {
                 true => "the answer on stdin".to_owned(),
-                false => format!("the answer in {name}"),
+                false => format!("the answer in {}", Text::uncut(&name)),
             };
             let obtained = credentials::saved(file)?;
             until_stopped(examine(subject, obtained, Homeserver::Unknown, options, progress)).await

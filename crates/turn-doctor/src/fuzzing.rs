@@ -15,14 +15,14 @@ pub fn refusal(arguments: &[&str]) -> Option<String> {
     Some(args::one_line(&error))
 }
 
-/// The credentials of a saved answer and their TTL.
+/// The credentials of a saved answer, their TTL, and what the program prints about mistakes in it.
 ///
 /// # Errors
 ///
 /// What the program prints about the file, and its `Debug`.
-pub fn saved(bytes: &[u8]) -> Result<(TurnServer, Duration), String> {
+pub fn saved(bytes: &[u8]) -> Result<(TurnServer, Duration, Vec<String>), String> {
     match saved::parse(bytes) {
-        Ok(saved) => Ok((saved.server, saved.ttl)),
+        Ok(saved) => Ok((saved.server, saved.ttl, saved.mistakes)),
         Err(error) => Err(format!("{error:#} {error:?}")),
     }
 }

@@ -1,11 +1,16 @@
 //! What this program asks a homeserver by itself, past the SDK.
 
 use anyhow::{anyhow, bail};
-use matrix_sdk::reqwest::Response;
+use matrix_sdk::reqwest::{Client, Response, redirect};
 use url::Url;
 
 /// The longest body that is read. The answers have some hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A client that follows no redirect, so that a homeserver does not decide what else is asked.
+pub(crate) fn client() -> anyhow::Result<Client> {
+    Ok(Client::builder().redirect(redirect::Policy::none()).build()?)
+}
 
 /// An endpoint of a homeserver, whose URL may have a path before it.
 pub(crate) fn endpoint(homeserver: &Url, path: &str) -> Url {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use turn_probe::{Finding, Outcome, Route, Step, Verdict};
+use turn_probe::{Finding, Outcome, Route, Step, Text, Verdict};
 
 use crate::{
     credentials::{Credentials, expiry},
@@ -87,7 +87,8 @@ pub(crate) fn one_line(examination: &Examination, show_secrets: bool) -> String 
 
 /// What could not be asked.
 pub(crate) fn failure(error: &str) -> String {
-    let exit_status = COULD_NOT_ASK;
+    let (exit_status, error) = (COULD_NOT_ASK, Text::uncut(error));
+    let error = error.as_str();
     let failure = Failure { version: VERSION, verdict: "unknown", exit_status, error };
     serde_json::to_string(&failure).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ mod clock;
 mod credentials;
 mod embedded;
 mod examination;
+mod file;
 #[doc(hidden)]
 pub mod fuzzing;
 mod html;

@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use turn_probe::Step;
 
-/// A line that changes; nothing, if nobody looks.
+/// A line that changes; nothing, if stderr is no terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {

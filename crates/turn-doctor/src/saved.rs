@@ -1,11 +1,6 @@
 //! A homeserver's answer that was saved, in the forms that people have it in.
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use matrix_sdk_turn::TurnServer;
@@ -13,7 +8,7 @@ use serde_json::{Map, Value};
 use turn_probe::Text;
 use zeroize::Zeroizing;
 
-use crate::uri;
+use crate::{file::read_to_end, uri};
 
 /// The longest file that is read. A homeserver's answer has a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -30,20 +25,11 @@ pub(crate) struct Saved {
 /// The credentials in a file, `-` for stdin.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Saved> {
     let bytes = match file.as_os_str() == "-" {
-        true => read_limited(io::stdin().lock()),
-        false => fs::File::open(file).and_then(read_limited),
+        true => read_to_end(io::stdin().lock(), MAX_FILE_BYTES),
+        false => fs::File::open(file).and_then(|file| read_to_end(file, MAX_FILE_BYTES)),
     };
     let bytes = bytes.with_context(|| format!("{} cannot be read", file.display()))?;
     parse(&bytes).with_context(|| format!("{} is no homeserver's answer", file.display()))
-}
-
-fn read_limited(reader: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    reader.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MAX_FILE_BYTES {
-        true => Err(io::Error::other("it is longer than an answer is")),
-        false => Ok(bytes),
-    }
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<Saved> {
@@ -69,7 +55,7 @@ fn decoded(bytes: &[u8]) -> anyhow::Result<Zeroizing<String>> {
         [0xfe, 0xff, rest @ ..] => utf16(u16::from_be_bytes, rest),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
     };
-    text.map(Zeroizing::new).ok_or_else(|| anyhow!("it is no text in UTF-8 or UTF-16"))
+    text.map(Zeroizing::new).ok_or_else(|| anyhow!("it is not text in UTF-8 or UTF-16"))
 }
 
 /// What follows the headers, of a response with headers: `curl -i` writes one block for each response.
@@ -121,14 +107,16 @@ fn names(fields: &Map<String, Value>) -> [&'static str; 3] {
 }
 
 fn error_in_words(fields: &Map<String, Value>) -> String {
-    let text = |name| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (code, words) = (Text::new(text("errcode")), Text::new(text("error")));
-    let advice = match code.as_str() {
-        "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN" => "ask with an access token that is valid",
-        "M_LIMIT_EXCEEDED" => "ask again later",
+    let text = |name| fields.get(name).and_then(Value::as_str).map(Text::new);
+    let (code, words) = (text("errcode"), text("error"));
+    let advice = match code.as_ref().map(Text::as_str) {
+        Some("M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN") => "ask with an access token that is valid",
+        Some("M_LIMIT_EXCEEDED") => "ask again later",
         _ => "ask again, and look at the homeserver's log",
     };
-    format!("the homeserver answered an error, {code} ({words}): {advice}")
+    let code = code.map(|code| format!(", {code}")).unwrap_or_default();
+    let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+    format!("the homeserver answered an error{code}{words}: {advice}")
 }
 
 /// What a browser takes: one server, or several. Credentials are those of the first that has any.
@@ -171,7 +159,7 @@ fn read_fields(fields: &Map<String, Value>, names: [&str; 3]) -> anyhow::Result<
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
         Some(_) => {
-            mistakes.push(format!("`{name}` is no text"));
+            mistakes.push(format!("`{name}` is not a text"));
             String::new()
         }
     };
@@ -182,7 +170,7 @@ fn read_fields(fields: &Map<String, Value>, names: [&str; 3]) -> anyhow::Result<
         Some(ttl) => match ttl.as_u64().or_else(|| ttl.as_f64().map(|secs| secs as u64)) {
             Some(secs) => secs,
             None => {
-                mistakes.push("`ttl` is no number of seconds".to_owned());
+                mistakes.push("`ttl` is not a number of seconds".to_owned());
                 0
             }
         },
@@ -214,13 +202,13 @@ fn uris(value: Option<&Value>, name: &str, mistakes: &mut Vec<String>) -> Vec<St
             for (index, value) in values.iter().enumerate() {
                 match value.as_str() {
                     Some(uri) => uris.push(uri.to_owned()),
-                    None => mistakes.push(format!("`{name}[{index}]` is no text")),
+                    None => mistakes.push(format!("`{name}[{index}]` is not a text")),
                 }
             }
             uris
         }
         Some(_) => {
-            mistakes.push(format!("`{name}` is no list"));
+            mistakes.push(format!("`{name}` is not a list"));
             vec![]
         }
     }
@@ -329,6 +317,8 @@ mod tests {
         let said = error(refused);
         assert!(said.contains("M_UNKNOWN_TOKEN") && said.contains("access token"), "{said}");
         assert!(!said.contains('\u{1b}'), "{said}");
+        let said = "the homeserver answered an error: ask again, and look at the homeserver's log";
+        assert_eq!(error(r#"{"errcode":7}"#), said);
         assert!(error("<!doctype html>").contains("web page"));
         assert!(error("HTTP/1.1 502 Bad Gateway\r\n\r\n<html>").contains("web page"));
         assert!(error(" ").contains("empty"));
@@ -342,9 +332,9 @@ mod tests {
             r#"{"uris":["turn:a", "turn:b/?transport=udp", "turn://c", 4],"username":7,"ttl":"x"}"#,
         );
         let expected = [
-            "`uris[3]` is no text",
-            "`username` is no text",
-            "`ttl` is no number of seconds",
+            "`uris[3]` is not a text",
+            "`username` is not a text",
+            "`ttl` is not a number of seconds",
             "\"turn:b/?transport=udp\" cannot be used: there is a slash before `?`",
             "\"turn://c\" cannot be used: a slash follows its scheme, where the host belongs",
         ];

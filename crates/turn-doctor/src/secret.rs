@@ -1,5 +1,5 @@
 //! Where passwords and access tokens come from. They are never taken from the command line, which
-//! everybody on the machine can read.
+//! all users of the machine can read.
 
 use std::env::{self, VarError};
 

@@ -6,7 +6,7 @@ use hmac::{Hmac, Mac};
 use matrix_sdk_turn::TurnServer;
 use serde::Serialize;
 use sha1::Sha1;
-use turn_probe::Severity;
+use turn_probe::{Homeserver, Severity};
 
 use crate::{
     account::{Session, while_logged_in},
@@ -45,15 +45,20 @@ pub(crate) async fn run(
         anyhow!("there are no credentials to check: {}", credentials::why_none(&why))
     })?;
     let made_with = MadeWith::of(&credentials.server, shared_secret);
+    let homeserver = credentials.circumstances.homeserver;
     match args.json {
-        true => output::line(&made_with.json())?,
-        false => output::text(&made_with.text())?,
+        true => output::json(&made_with.json(homeserver))?,
+        false => output::text(&made_with.text(homeserver))?,
     }
     Ok(made_with.status())
 }
 
 async fn obtain(source: &Source, secret: &Secret) -> anyhow::Result<Obtained> {
-    let ask = async |session: &Session| Ok(credentials::of_homeserver(session).await);
+    let ask = async |session: &Session| {
+        let obtained = credentials::of_homeserver(session).await;
+        let homeserver = credentials::software(session).await;
+        Ok(obtained.map(|credentials| credentials.with_homeserver(homeserver)))
+    };
     match source {
         Source::Homeserver { .. } => while_logged_in(log_in(source, secret), ask).await,
         Source::Embedded => {
@@ -94,44 +99,48 @@ impl MadeWith {
         }
     }
 
-    fn words(self) -> (&'static str, &'static str, &'static str) {
+    /// The verdict, what it means, and what to change.
+    fn words(self, homeserver: Homeserver) -> (&'static str, &'static str, String) {
+        let (secret, user) = settings(homeserver);
         match self {
             Self::ThisSecret => (
                 "The credentials were made with this secret.",
                 "If the TURN server rejects them, it has another secret, or its clock is wrong.",
-                "Set `static-auth-secret` in turnserver.conf to this secret, without quotes and \
-                 without a comment behind it, and restart coturn.",
+                "Give the TURN server this secret (in coturn `static-auth-secret` in \
+                 turnserver.conf, without quotes and without a comment behind it), and restart it."
+                    .to_owned(),
             ),
             Self::ThisSecretAndMore => (
                 "The credentials were made with this secret and something around it.",
                 "The homeserver takes quotes, a space or a line break for a part of the secret, or \
                  you typed one.",
-                "Correct `turn_shared_secret` in homeserver.yaml, and restart Synapse.",
+                format!("Correct {secret}, and restart the homeserver."),
             ),
             Self::AnotherSecret => (
                 "The credentials were not made with this secret.",
                 "The homeserver has another secret.",
-                "If this is the secret of the TURN server, set `turn_shared_secret` in \
-                 homeserver.yaml to it, and restart Synapse.",
+                format!(
+                    "If this is the secret of the TURN server, set {secret} to it, and restart the \
+                     homeserver."
+                ),
             ),
             Self::NoSecret => (
                 "The credentials were not made with a secret.",
                 "Their username does not begin with the time at which they expire.",
-                "Compare `turn_username` and `turn_password` in homeserver.yaml with `user` in \
-                 turnserver.conf.",
+                format!("Compare {user} with the TURN server's (in coturn `user`)."),
             ),
         }
     }
 
-    fn text(self) -> String {
-        let (verdict, meaning, advice) = self.words();
+    fn text(self, homeserver: Homeserver) -> String {
+        let (verdict, meaning, advice) = self.words(homeserver);
         let worst = (self.status() != 0).then_some(Severity::Problem);
         let severity = worst.unwrap_or(Severity::Note);
-        format!("{}\n{}", heading(verdict, worst), finding(1, severity, meaning, advice))
+        format!("{}\n{}", heading(verdict, worst), finding(1, severity, meaning, &advice))
     }
 
-    fn json(self) -> String {
-        let (verdict, meaning, advice) = self.words();
+    fn json(self, homeserver: Homeserver) -> String {
+        let (verdict, meaning, advice) = self.words(homeserver);
         let document = serde_json::json!({
             "version": 1,
             "exit_status": self.status(),
@@ -141,6 +150,21 @@ impl MadeWith {
             "advice": advice,
         });
         document.to_string()
+    }
+}
+
+/// Where a homeserver's software has its secret, and its username and password.
+fn settings(homeserver: Homeserver) -> (&'static str, &'static str) {
+    match homeserver {
+        Homeserver::Synapse => (
+            "`turn_shared_secret` in homeserver.yaml",
+            "`turn_username` and `turn_password` in homeserver.yaml",
+        ),
+        _ => (
+            "the homeserver's shared TURN secret (`turn_shared_secret` in Synapse)",
+            "the homeserver's TURN username and password (`turn_username` and `turn_password` in \
+             Synapse)",
+        ),
     }
 }
 

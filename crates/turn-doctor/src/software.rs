@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use matrix_sdk::reqwest::{self, header::SERVER};
+use matrix_sdk::reqwest::header::SERVER;
 use serde::Deserialize;
 use turn_probe::Homeserver;
 use url::Url;
 
-use crate::http::{body, endpoint};
+use crate::http::{body, client, endpoint};
 
 /// It is of no use if it comes late.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub(crate) async fn of(homeserver: &Url) -> Homeserver {
 
 async fn name(homeserver: &Url) -> Option<String> {
     let url = endpoint(homeserver, "_matrix/federation/v1/version");
-    let response = reqwest::Client::new().get(url).timeout(TIMEOUT).send().await.ok()?;
+    let response = client().ok()?.get(url).timeout(TIMEOUT).send().await.ok()?;
     let header = response.headers().get(SERVER).and_then(|server| server.to_str().ok());
     let product = header.and_then(|server| server.split('/').next()).map(str::to_owned);
     let version = body(response).await.ok();

@@ -1,6 +1,9 @@
 //! `--watch`: again with each refresh of the credentials, a line each.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::anyhow;
 use matrix_sdk_turn::{Timestamp, TurnService, TurnState, UnavailableReason};
@@ -64,10 +67,10 @@ async fn follow(
         match examined {
             Ok(examination) => {
                 *status = Some(status::of(&examination.diagnosis));
-                output::line(&line(args, &examination))?;
+                print(args, &examination)?;
             }
             // The service goes on asking.
-            Err(why) if args.json => output::line(&json::failure(&format!("{why:#}")))?,
+            Err(why) if args.json => output::json(&json::failure(&format!("{why:#}")))?,
             Err(why) => output::line(&format!("{}  {why:#}", time_of_day(SystemTime::now())))?,
         }
     }
@@ -75,7 +78,7 @@ async fn follow(
 }
 
 async fn obtained(session: &Session, state: TurnState) -> Obtained {
-    let why = state.unavailable().cloned();
+    let why = state.unavailable().map(|why| session.without_secrets(why));
     let Some(server) = state.available().cloned() else {
         return Err(why.unwrap_or_else(|| UnavailableReason::Unreachable.into()));
     };
@@ -84,13 +87,13 @@ async fn obtained(session: &Session, state: TurnState) -> Obtained {
     Ok(Credentials { server, circumstances })
 }
 
-fn line(args: &Parsed, examination: &Examination) -> String {
+fn print(args: &Parsed, examination: &Examination) -> io::Result<()> {
     match args.json {
-        true => json::one_line(examination, args.show_secrets),
+        true => output::json(&json::one_line(examination, args.show_secrets)),
         false => {
             let verdict = verdict(&examination.diagnosis);
             let time = time_of_day(examination.at);
-            format!("{time}  {verdict}{}", codes(&examination.diagnosis))
+            output::line(&format!("{time}  {verdict}{}", codes(&examination.diagnosis)))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The program, as somebody runs it, on the servers of `--embedded`.
+//! The program on the servers of `--embedded`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -130,7 +130,7 @@ fn a_report_is_one_page_without_scripts_and_without_a_secret() {
 }
 
 #[test]
-fn an_answer_that_somebody_saved_is_tried() {
+fn a_saved_answer_is_tried() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.json");
     fs::write(&path, "{}").unwrap();

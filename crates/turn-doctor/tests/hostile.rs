@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::{
     fs,
     process::{Command, Output, Stdio},
     time::Duration,
 };
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -15,15 +19,17 @@ use wiremock::{
 };
 
 const PASSWORD: &str = "s3cret-password";
+const TOKEN: &str = "s3cret-token";
 
 /// What a terminal would obey, and what turns the direction of writing.
-const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\r\u{202e}lla si sihT\u{2066}";
+const EVIL: &str = "\u{1b}]0;pwned\u{7}\u{1b}[2J\r\u{9b}2J\u{202e}lla si sihT\u{2066}";
 
 fn doctor(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turn-doctor"));
     command
         .args(arguments)
         .env("TURN_DOCTOR_PASSWORD", PASSWORD)
+        .env("TURN_DOCTOR_SECRET", "north")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -35,6 +41,23 @@ async fn run(arguments: Vec<String>) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap().unwrap()
 }
 
+/// Watches until the first line, which is the output.
+#[cfg(unix)]
+async fn watch(arguments: Vec<String>) -> Output {
+    let watch = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let mut watching = doctor(&arguments).spawn().unwrap();
+        let mut stdout = BufReader::new(watching.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
+        let output = watching.wait_with_output().unwrap();
+        assert!(first.ends_with('\n'), "{first:?}");
+        Output { stdout: first.trim_end().into(), ..output }
+    };
+    tokio::task::spawn_blocking(watch).await.unwrap()
+}
+
 fn ok(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
@@ -42,7 +65,7 @@ fn ok(body: Value) -> ResponseTemplate {
 /// A homeserver that lets alice in, and answers this when it is asked for TURN servers.
 async fn homeserver(turn_servers: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    let session = json!({ "user_id": "@alice:a", "device_id": "D", "access_token": "t" });
+    let session = json!({ "user_id": "@alice:a", "device_id": "D", "access_token": TOKEN });
     let answers = [
         ("GET", "/_matrix/client/versions", ok(json!({ "versions": ["v1.11"] }))),
         ("POST", "/_matrix/client/v3/login", ok(session)),
@@ -69,7 +92,7 @@ fn arguments(server: &MockServer, more: &[&str]) -> Vec<String> {
 fn assert_harmless(output: &Output) {
     for bytes in [&output.stdout, &output.stderr] {
         let text = String::from_utf8(bytes.clone()).unwrap();
-        let evil = ['\u{1b}', '\u{7}', '\r', '\u{202e}', '\u{2066}'];
+        let evil = ['\u{1b}', '\u{7}', '\r', '\u{9b}', '\u{202e}', '\u{2066}'];
         assert!(!text.contains(evil), "{text:?}");
     }
 }
@@ -80,9 +103,11 @@ async fn what_a_homeserver_says_moves_no_cursor() {
     for status in [400, 403, 500] {
         let refusal = ResponseTemplate::new(status).set_body_json(&error);
         let server = homeserver(refusal.clone()).await;
-        let output = run(arguments(&server, &[])).await;
-        assert!(!output.status.success());
-        assert_harmless(&output);
+        for more in [&[][..], &["--json"]] {
+            let output = run(arguments(&server, more)).await;
+            assert!(!output.status.success());
+            assert_harmless(&output);
+        }
 
         let server = MockServer::start().await;
         Mock::given(method("GET"))
@@ -91,9 +116,21 @@ async fn what_a_homeserver_says_moves_no_cursor() {
             .mount(&server)
             .await;
         Mock::given(method("POST")).respond_with(refusal).mount(&server).await;
-        let output = run(arguments(&server, &[])).await;
-        assert_eq!(output.status.code(), Some(3));
-        assert_harmless(&output);
+        for more in [&[][..], &["--json"]] {
+            let output = run(arguments(&server, more)).await;
+            assert_eq!(output.status.code(), Some(3));
+            assert_harmless(&output);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_homeserver_says_while_it_is_watched_moves_no_cursor() {
+    let error = json!({ "errcode": format!("M_{EVIL}"), "error": EVIL });
+    let server = homeserver(ResponseTemplate::new(500).set_body_json(error)).await;
+    for more in [&["--watch"][..], &["--watch", "--json"]] {
+        assert_harmless(&watch(arguments(&server, more)).await);
     }
 }
 
@@ -107,6 +144,46 @@ async fn secrets_that_are_shown_move_no_cursor() {
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(shown.contains("username \u{fffd}]0;pwned"), "{shown:?}");
     assert_harmless(&output);
+
+    let output = run(arguments(&server, &["--show-secrets", "--timeout", "1", "--json"])).await;
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["credentials"]["password"], EVIL);
+    assert_harmless(&output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_repeats_the_password_or_the_token_does_not_get_it_printed() {
+    let echo = format!("{PASSWORD} and {TOKEN} are wrong");
+    let error = json!({ "errcode": format!("M_{PASSWORD}"), "error": echo });
+    let assert_silent = |output: &Output| {
+        let said = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+        let said = said.concat();
+        assert!(said.contains("are wrong"), "{said}");
+        assert!(!said.contains(PASSWORD) && !said.contains(TOKEN), "{said}");
+    };
+    for status in [400, 429, 500] {
+        let server = homeserver(ResponseTemplate::new(status).set_body_json(&error)).await;
+        for more in [&[][..], &["--json"]] {
+            assert_silent(&run(arguments(&server, more)).await);
+        }
+        #[cfg(unix)]
+        for more in [&["--watch"][..], &["--watch", "--json"]] {
+            assert_silent(&watch(arguments(&server, more)).await);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(format!("{EVIL}.json"));
+    fs::write(&file, "{}").unwrap();
+    for more in [&[][..], &["--json"]] {
+        let output = doctor(&["--from-json", file.to_str().unwrap()]).args(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_harmless(&output);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,8 +208,6 @@ async fn a_homeserver_that_gives_no_answer_is_not_said_to_be_asked_again() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_logs_out_the_device_that_was_logged_in() {
-    use rustix::process::{Pid, Signal, kill_process};
-
     for (signal, more) in
         [(Signal::INT, vec![]), (Signal::TERM, vec![]), (Signal::TERM, vec!["--watch"])]
     {
@@ -183,6 +258,10 @@ fn check_reads_two_files_and_secret_tells_whose_secret_differs() {
     assert_eq!(document["mistakes"][0]["code"], "secrets_differ");
     assert!(!shown.contains("north") && !shown.contains("south"), "{shown}");
     assert_eq!(check(&["--check", "/nowhere/at/all"]).0, Some(3));
+    assert_eq!(check(&["--check", &right]).0, Some(3), "it is not turnserver.conf");
+    let (status, shown) = check(&["--check", &write("empty.conf", "# realm=a\n")]);
+    assert_eq!(status, Some(2), "{shown}");
+    assert!(shown.contains("anyone on the internet can relay"), "{shown}");
 
     // Made by: printf 1900000000:alice | openssl dgst -sha1 -hmac north -binary | base64
     let answer = r#"{"uris":["turn:192.0.2.1"],"username":"1900000000:alice","password":"SnH0MEKWgnUzXU+ElSVhRG+O/9g="}"#;
@@ -200,4 +279,23 @@ fn check_reads_two_files_and_secret_tells_whose_secret_differs() {
     let (status, shown) = made_with("south");
     assert_eq!(status, Some(2), "{shown}");
     assert!(!shown.contains("south"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn advice_about_a_secret_names_the_settings_of_the_homeservers_software() {
+    let answer = json!({
+        "uris": ["turn:a"], "username": "1900000000:alice", "password": "p", "ttl": 60,
+    });
+    for (software, is_synapse) in [("Synapse", true), ("Dendrite", false)] {
+        let server = homeserver(ok(answer.clone())).await;
+        Mock::given(path("/_matrix/federation/v1/version"))
+            .respond_with(ok(json!({ "server": { "name": software, "version": "1" } })))
+            .mount(&server)
+            .await;
+        let output = run(arguments(&server, &["--secret", "--json"])).await;
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let advice = document["advice"].as_str().unwrap();
+        assert!(advice.contains("`turn_shared_secret`"), "{advice}");
+        assert_eq!(advice.contains("homeserver.yaml"), is_synapse, "{software}: {advice}");
+    }
 }

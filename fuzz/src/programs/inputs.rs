@@ -10,7 +10,7 @@ use serde_json::Value;
 use turn_doctor::fuzzing::saved;
 
 use super::{from_page::FromPage, guard::is_our_page};
-use crate::secret::assert_none_in;
+use crate::secret::{MARK, assert_none_in};
 
 /// An input is `file`, `page` or `headers`, a line break, and what it is to read.
 pub fn inputs(input: &[u8]) {
@@ -23,8 +23,8 @@ pub fn inputs(input: &[u8]) {
     }
 }
 
-/// An answer as the specification has it is read as that. An error shows nothing of a username or a
-/// password; it names URIs, and repeats what the homeserver says of an error.
+/// An answer as the specification has it is read as that. What is printed shows nothing of a username or a
+/// password; it names URIs without a user, and repeats what the homeserver says of an error.
 fn check_file(text: &str) {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -42,8 +42,17 @@ fn check_file(text: &str) {
     // serde takes a list for a struct.
     let is_object = text.trim_start().starts_with('{');
     let written = serde_json::from_str::<Written<'_>>(text).ok().filter(|_| is_object);
-    match (saved(text.as_bytes()), written) {
-        (Ok((server, ttl)), Some(written)) => {
+    let saved = saved(text.as_bytes());
+    let printed = match &saved {
+        Ok((_, _, mistakes)) => mistakes.join("; "),
+        Err(error) => error.clone(),
+    };
+    // The words of the check below could be those of a URI.
+    if !printed.contains("answered an error") && !text.contains("cannot be used") {
+        assert_only_hosts(&printed);
+    }
+    match (saved, written) {
+        (Ok((server, ttl, _)), Some(written)) => {
             let expected = TurnServer::new(written.uris, written.username, written.password);
             assert_eq!((server, ttl), (expected, Duration::from_secs(written.ttl)));
         }
@@ -51,10 +60,25 @@ fn check_file(text: &str) {
             let is_usable = !TurnServer::new(written.uris.clone(), "", "").uris().is_empty();
             assert!(!is_usable && !written.uris.is_empty(), "{error}");
         }
-        (Err(error), None) if !error.contains("URI") && !error.contains("answered an error") => {
-            assert_none_in(&error);
-        }
         _ => {}
+    }
+}
+
+/// Fails if a text that people may read has a secret in it anywhere but in the host of a URI that cannot be used.
+fn assert_only_hosts(shown: &str) {
+    const END: &str = "\" cannot be used: ";
+
+    let shown = format!(" {shown}");
+    let (names, rest) = shown.rsplit_once(END).unwrap_or(("", &shown));
+    assert_none_in(rest);
+    for name in names.split(END).filter(|name| !name.is_empty()) {
+        // A quote inside of a name has a backslash before it.
+        let (before, name) = name.rsplit_once(" \"").unwrap_or((name, ""));
+        assert_none_in(before);
+        let before = name.split(MARK).next().unwrap_or_default();
+        let is_host =
+            before.matches(':').count() <= 1 && !before.contains('?') && !name.contains('@');
+        assert!(is_host || !name.contains(MARK), "it shows a secret: {name}");
     }
 }
 

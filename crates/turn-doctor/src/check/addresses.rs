@@ -65,13 +65,37 @@ fn relays(conf: &TurnserverConf, machine: &Machine) -> Vec<RelayAddress> {
         relays = addresses("listening-ip").collect();
     }
     if relays.is_empty() {
-        relays = machine.addresses.iter().filter(|ip| !ip.is_loopback()).copied().collect();
+        relays = likely_relays(&machine.addresses);
     }
     let is_allowed = |ip: &IpAddr| {
         let mut external = conf.all("external-ip").filter_map(|line| line.value.split_once('/'));
         external.any(|(_, private)| private.trim().parse() == Ok(*ip))
     };
     relays.into_iter().map(|ip| RelayAddress { is_allowed: is_allowed(&ip), ip }).collect()
+}
+
+/// Where relays are without any setting: at the public addresses of each family. The others belong to containers
+/// and tunnels, unless there is no public one. coturn itself leaves out loopback and link-local IPv6.
+fn likely_relays(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let has_public = |is_ipv4| addresses.iter().any(|ip| ip.is_ipv4() == is_ipv4 && is_public(*ip));
+    let [has_public_ipv4, has_public_ipv6] = [true, false].map(has_public);
+    let is_likely = |ip: &IpAddr| match ip {
+        IpAddr::V4(_) if has_public_ipv4 => is_public(*ip),
+        IpAddr::V4(ip) => !ip.is_loopback(),
+        IpAddr::V6(_) if has_public_ipv6 => is_public(*ip),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+    };
+    addresses.iter().copied().filter(is_likely).collect()
+}
+
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let is_shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            !(ip.is_loopback() || ip.is_link_local() || ip.is_private() || is_shared)
+        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local()),
+    }
 }
 
 fn denied(conf: &TurnserverConf, relay: &RelayAddress) -> Option<Mistake> {
@@ -111,8 +135,12 @@ mod tests {
     use super::*;
 
     fn codes(text: &str) -> Vec<&'static str> {
-        let addresses = ["127.0.0.1", "10.9.9.9", "2001:db8::9"].map(|ip| ip.parse().unwrap());
-        let machine = Machine::new(addresses.into(), "", "");
+        codes_on(&["127.0.0.1", "10.9.9.9", "2001:db8::9"], text)
+    }
+
+    fn codes_on(addresses: &[&str], text: &str) -> Vec<&'static str> {
+        let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+        let machine = Machine::new(addresses, "", "");
         let conf = TurnserverConf::parse(text);
         check(&conf, &machine).iter().map(|mistake| mistake.code).collect()
     }
@@ -134,6 +162,21 @@ mod tests {
         assert_eq!(codes(private), ["relay_denied"], "it relays at all addresses");
         assert_eq!(codes("denied-peer-ip=::-ffff::\n"), ["relay_denied"]);
         assert_eq!(codes(&format!("{private}external-ip=192.0.2.1")), ["relay_denied"]);
+    }
+
+    #[test]
+    fn addresses_of_containers_and_tunnels_are_no_relays_beside_public_ones() {
+        let machine =
+            ["192.0.2.1", "172.17.0.1", "100.64.0.1", "2001:db8::9", "fd00::1", "fe80::1"];
+        let private = "denied-peer-ip=172.16.0.0-172.31.255.255\n\
+                       denied-peer-ip=100.64.0.0-100.127.255.255\n\
+                       denied-peer-ip=fc00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n\
+                       denied-peer-ip=fe80::-febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n";
+        assert!(codes_on(&machine, private).is_empty());
+        assert_eq!(codes_on(&machine, "denied-peer-ip=192.0.2.0-192.0.2.255"), ["relay_denied"]);
+        assert_eq!(codes_on(&machine[1..2], private), ["relay_denied"], "it has no other address");
+        assert_eq!(codes_on(&machine[4..], private), ["relay_denied"], "fd00::1");
+        assert!(codes_on(&machine[5..], private).is_empty(), "it has no address for relays");
     }
 
     #[test]

@@ -14,55 +14,60 @@ const DATABASES: [&str; 5] =
 
 /// Checks how coturn authenticates.
 pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
-    let mut mistakes = Vec::new();
-    let mut add = |severity, setting, code, meaning: &str, advice: &str| {
-        mistakes.push(Mistake::about(Which::Coturn, setting, severity, code, meaning, advice));
+    mechanism(conf).into_iter().chain(no_realm(conf)).collect()
+}
+
+fn mechanism(conf: &TurnserverConf) -> Option<Mistake> {
+    let mistake = |severity, setting, code, meaning: &str, advice: &str| {
+        Some(Mistake::about(Which::Coturn, setting, severity, code, meaning, advice))
     };
     let authenticates = has_secrets(conf) || conf.is_on("lt-cred-mech");
     if conf.is_on("no-auth") {
-        match authenticates {
-            true => add(
-                Problem,
-                "no-auth",
-                "auth_contradiction",
-                "coturn does not start with `no-auth` beside a way to authenticate.",
-                "Delete `no-auth`.",
-            ),
-            false => add(
-                Warning,
-                "no-auth",
-                "open_relay",
-                "Anyone on the internet can relay through this server.",
-                "Set `use-auth-secret` and `static-auth-secret` instead of `no-auth`.",
-            ),
+        if authenticates {
+            let meaning = "coturn does not start with `no-auth` beside a way to authenticate.";
+            return mistake(Problem, "no-auth", "auth_contradiction", meaning, "Delete `no-auth`.");
         }
-    } else if conf.is_on("use-auth-secret")
-        && conf.line("static-auth-secret").is_none()
-        && !DATABASES.iter().any(|name| conf.line(name).is_some())
-    {
-        add(
-            Problem,
-            "static-auth-secret",
-            "no_secret",
-            "`use-auth-secret` is set, and there is no secret, unless one is in coturn's own database.",
-            "Set `static-auth-secret` to the value of `turn_shared_secret` in homeserver.yaml.",
-        );
+        let meaning = "Anyone on the internet can relay through this server.";
+        let advice = "Set `use-auth-secret` and `static-auth-secret` instead of `no-auth`.";
+        return mistake(Warning, "no-auth", "open_relay", meaning, advice);
     }
-    if has_secrets(conf) && conf.line("realm").is_none() {
-        add(
-            Warning,
-            "realm",
-            "no_realm",
-            "There is no realm, so coturn uses the machine's own domain, or none.",
-            "Set `realm` to the TURN server's name.",
-        );
+    if !authenticates && !has_users(conf) && !conf.is_on("stun-only") {
+        let meaning =
+            "coturn has no way to authenticate, so anyone on the internet can relay through it.";
+        let advice = "Set `use-auth-secret`, and `static-auth-secret` to the value of \
+                      `turn_shared_secret` in homeserver.yaml.";
+        return mistake(Problem, "use-auth-secret", "open_relay", meaning, advice);
     }
-    mistakes
+    let has_secret = conf.line("static-auth-secret").is_some() || has_database(conf);
+    if conf.is_on("use-auth-secret") && !has_secret {
+        let meaning = "`use-auth-secret` is set, and there is no secret, unless one is in coturn's own \
+                       database.";
+        let advice =
+            "Set `static-auth-secret` to the value of `turn_shared_secret` in homeserver.yaml.";
+        return mistake(Problem, "static-auth-secret", "no_secret", meaning, advice);
+    }
+    None
+}
+
+fn no_realm(conf: &TurnserverConf) -> Option<Mistake> {
+    let meaning = "There is no realm, so coturn uses the machine's own domain, or none.";
+    let advice = "Set `realm` to the TURN server's name.";
+    (has_secrets(conf) && conf.line("realm").is_none())
+        .then(|| Mistake::about(Which::Coturn, "realm", Warning, "no_realm", meaning, advice))
 }
 
 /// A secret switches the mechanism on by itself.
 fn has_secrets(conf: &TurnserverConf) -> bool {
     conf.is_on("use-auth-secret") || conf.line("static-auth-secret").is_some()
+}
+
+/// Users switch `lt-cred-mech` on by themselves, as coturn 4.6.1 says when it starts.
+fn has_users(conf: &TurnserverConf) -> bool {
+    conf.line("user").is_some()
+}
+
+fn has_database(conf: &TurnserverConf) -> bool {
+    DATABASES.iter().any(|name| conf.line(name).is_some())
 }
 
 /// Checks what Synapse hands out against what coturn accepts.
@@ -109,7 +114,7 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
         return problem(in_file, "two_secrets", meaning, "Delete one of them.");
     }
     if yaml.get(inline).is_some_and(|value| !value.is_string()) {
-        let meaning = "The secret is no text for YAML, but a number, a list or something else.";
+        let meaning = "The secret is not a text for YAML, but a number, a list or something else.";
         return problem(inline, "secret_is_no_text", meaning, "Put it in double quotes.");
     }
     let Some(secret) = yaml.shared_secret() else {
@@ -117,16 +122,24 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
         let advice = "Name a file that Synapse can read, and run this as a user who can, too.";
         return problem(in_file, "secret_unreadable", meaning, advice);
     };
+    let setting = if yaml.get(inline).is_some() { inline } else { in_file };
     let theirs: Vec<&str> =
         conf.all("static-auth-secret").map(|line| line.value.as_str()).collect();
+    let is_asked_for_users = conf.is_on("lt-cred-mech") || has_users(conf);
+    if !has_secrets(conf) && is_asked_for_users && !conf.is_on("no-auth") && !has_database(conf) {
+        let meaning =
+            "Synapse makes credentials with a secret, and coturn, which has none, rejects them.";
+        let advice = "Set `use-auth-secret` and `static-auth-secret` in turnserver.conf to this secret, \
+                      instead of `lt-cred-mech` and `user`.";
+        return problem(setting, "no_secret_in_coturn", meaning, advice);
+    }
     if theirs.is_empty() || theirs.contains(&secret.as_str()) {
         return None;
     }
-    let setting = if yaml.get(inline).is_some() { inline } else { in_file };
     let meaning = match theirs.iter().any(|theirs| plain(theirs) == plain(&secret)) {
         true => {
-            "It differs from `static-auth-secret` in turnserver.conf by quotes, spaces or a comment, \
-             so coturn rejects all credentials."
+            "It differs from `static-auth-secret` in turnserver.conf by quotes, a space, a semicolon or \
+             a comment, so coturn rejects all credentials."
         }
         false => {
             "It differs from `static-auth-secret` in turnserver.conf, so coturn rejects all \
@@ -140,7 +153,7 @@ fn shared_secret(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Option<Mistake
 /// A secret without what people put around it.
 fn plain(secret: &str) -> &str {
     let secret = secret.split([' ', '\t']).find(|word| !word.is_empty()).unwrap_or_default();
-    secret.trim_matches(['"', '\''])
+    secret.trim_matches(['"', '\'', ';'])
 }
 
 fn fixed_password(
@@ -195,6 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_that_is_open_to_anyone_is_found() {
+        assert_eq!(alone("realm=a"), ["open_relay"]);
+        assert_eq!(alone("realm=a\nuserdb=/var/lib/turn/turndb"), ["open_relay"]);
+        for closed in ["lt-cred-mech", "user=alice:p", "stun-only", "use-auth-secret\nuserdb=/a"] {
+            assert!(alone(&format!("realm=a\n{closed}")).is_empty(), "{closed}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_synapse_that_coturn_does_not_ask_for_is_found() {
+        let yaml = "turn_shared_secret: abc";
+        for conf in ["lt-cred-mech\nuser=alice:p", "user=alice:p", "lt-cred-mech"] {
+            assert_eq!(codes(conf, yaml), ["no_secret_in_coturn"], "{conf}");
+        }
+        for conf in ["lt-cred-mech\nuse-auth-secret\nuserdb=/a", "lt-cred-mech\npsql-userdb=a"] {
+            assert!(codes(conf, yaml).is_empty(), "{conf}");
+        }
+    }
+
+    #[test]
     fn secrets_that_differ_are_found_and_not_shown() {
         let mistakes = pair("static-auth-secret=northern", "turn_shared_secret: southern");
         assert_eq!(mistakes[0].code, "secrets_differ");
@@ -207,9 +240,14 @@ mod tests {
 
     #[test]
     fn secrets_that_differ_by_quotes_or_a_comment_are_said_to() {
-        for conf in ["static-auth-secret='abc'", "static-auth-secret=abc # mine"] {
+        for conf in
+            ["static-auth-secret='abc'", "static-auth-secret=abc # mine", "static-auth-secret=abc;"]
+        {
             let mistakes = pair(conf, "turn_shared_secret: abc");
-            assert!(mistakes[0].meaning.contains("by quotes, spaces or a comment"), "{mistakes:?}");
+            assert!(
+                mistakes[0].meaning.contains("by quotes, a space, a semicolon or"),
+                "{mistakes:?}"
+            );
         }
     }
 

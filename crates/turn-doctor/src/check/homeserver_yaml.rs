@@ -1,10 +1,12 @@
 //! homeserver.yaml: the settings of Synapse that have to do with TURN.
 
-use std::{fs, path::Path};
+use std::{fs::File, path::Path};
 
 use anyhow::{anyhow, bail};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
+
+use crate::file::read_to_end;
 
 /// The longest file with a secret that is read.
 const MAX_SECRET_BYTES: u64 = 4096;
@@ -61,10 +63,9 @@ impl HomeserverYaml {
             return Some(Zeroizing::new(secret.to_owned()));
         }
         let file = Path::new(self.text("turn_shared_secret_path")?);
-        let is_short = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_SECRET_BYTES);
-        let text = Zeroizing::new(fs::read_to_string(file).ok().filter(|_| is_short)?);
+        let bytes = File::open(file).and_then(|file| read_to_end(file, MAX_SECRET_BYTES)).ok()?;
         // As Synapse does.
-        Some(Zeroizing::new(text.trim().to_owned()))
+        Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.trim().to_owned()))
     }
 }
 
@@ -74,6 +75,8 @@ fn key(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -108,5 +111,12 @@ mod tests {
         let yaml = format!("turn_shared_secret_path: {}", file.display());
         let yaml = HomeserverYaml::parse(&yaml).unwrap();
         assert_eq!(yaml.shared_secret().unwrap().as_str(), "s3cret");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_in_a_file_without_an_end_is_not_read() {
+        let yaml = HomeserverYaml::parse("turn_shared_secret_path: /dev/zero").unwrap();
+        assert_eq!(yaml.shared_secret(), None);
     }
 }

@@ -15,11 +15,10 @@ mod values;
 
 use std::{
     fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use turn_probe::Severity;
 use zeroize::Zeroizing;
 
@@ -27,7 +26,7 @@ use self::{
     homeserver_yaml::HomeserverYaml, machine::Machine, mistake::Mistake,
     turnserver_conf::TurnserverConf,
 };
-use crate::output;
+use crate::{file::read_to_end, output};
 
 /// The longest configuration that is read. coturn's own example has 30 kB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -43,6 +42,12 @@ pub(crate) struct Check {
 /// Checks, prints what is wrong, and returns the exit status.
 pub(crate) fn run(check: &Check) -> anyhow::Result<u8> {
     let conf = TurnserverConf::parse(&read(&check.turnserver_conf)?);
+    if conf.is_something_else() {
+        bail!(
+            "{} holds no setting of coturn: name turnserver.conf first, and then homeserver.yaml",
+            check.turnserver_conf.display()
+        );
+    }
     let yaml = match &check.homeserver_yaml {
         Some(file) => Some(
             HomeserverYaml::parse(&read(file)?)
@@ -52,7 +57,7 @@ pub(crate) fn run(check: &Check) -> anyhow::Result<u8> {
     };
     let mistakes = mistakes(&conf, yaml.as_ref(), &Machine::this());
     match check.json {
-        true => output::line(&report::json(&mistakes))?,
+        true => output::json(&report::json(&mistakes))?,
         false => output::text(&report::text(&mistakes, yaml.is_some()))?,
     }
     Ok(status(&mistakes))
@@ -68,15 +73,9 @@ fn status(mistakes: &[Mistake]) -> u8 {
 }
 
 fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let read = || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > MAX_FILE_BYTES {
-            true => Err(io::Error::other("it is longer than a configuration is")),
-            false => Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())),
-        }
-    };
-    read().with_context(|| format!("{} cannot be read", file.display()))
+    let bytes = File::open(file).and_then(|file| read_to_end(file, MAX_FILE_BYTES));
+    let bytes = bytes.with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn mistakes(

@@ -7,6 +7,8 @@ use super::settings::{Kind, Setting, setting};
 /// The settings of a turnserver.conf that the checks know.
 pub(crate) struct TurnserverConf {
     lines: Vec<Line>,
+    /// How many lines are settings of coturn that the checks do not know, or no settings at all.
+    unknown: usize,
 }
 
 /// A line that sets something.
@@ -20,11 +22,20 @@ pub(crate) struct Line {
 impl TurnserverConf {
     /// Reads a file's text. Settings that are not in the table are left out.
     pub(crate) fn parse(text: &str) -> Self {
-        let lines = text.lines().enumerate().filter_map(|(index, line)| {
-            let (name, value) = split(line.trim())?;
-            Some(Line { number: index + 1, setting: setting(name)?, value })
-        });
-        Self { lines: lines.collect() }
+        let mut conf = Self { lines: Vec::new(), unknown: 0 };
+        for (index, line) in text.lines().enumerate() {
+            let Some((name, value)) = split(line.trim()) else { continue };
+            match setting(name) {
+                Some(setting) => conf.lines.push(Line { number: index + 1, setting, value }),
+                None => conf.unknown += 1,
+            }
+        }
+        conf
+    }
+
+    /// Whether there is text in the file, and none of it a setting that the checks know.
+    pub(crate) fn is_something_else(&self) -> bool {
+        self.lines.is_empty() && self.unknown > 0
     }
 
     /// All lines, in their order.
@@ -52,7 +63,7 @@ impl TurnserverConf {
     /// A number, or coturn's default.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         let set = self.line(name).map(|line| line.value.as_str());
-        set.or_else(|| setting(name)?.default)?.parse().ok()
+        digits(set.or_else(|| setting(name)?.default)?).parse().ok()
     }
 }
 
@@ -76,6 +87,12 @@ fn split(line: &str) -> Option<(&str, String)> {
         None => value,
     };
     Some((name, value.to_owned()))
+}
+
+/// What coturn takes for a number: the digits that the value begins with.
+pub(super) fn digits(value: &str) -> &str {
+    let end = value.find(|char: char| !char.is_ascii_digit()).unwrap_or(value.len());
+    &value[..end]
 }
 
 /// What coturn takes for a boolean: it looks at the beginning.
@@ -114,9 +131,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_any_known_setting_is_something_else() {
+        let is_something_else = |text| TurnserverConf::parse(text).is_something_else();
+        assert!(is_something_else("-----BEGIN PRIVATE KEY-----\nAAAA\n"));
+        assert!(!is_something_else("") && !is_something_else("# realm=a\n"));
+        assert!(!is_something_else("frobnicate=1\nrealm=a\n"));
+    }
+
+    #[test]
     fn what_is_not_set_has_coturns_default() {
         let conf = TurnserverConf::parse("max-port=50000\n");
         assert_eq!((conf.number("min-port"), conf.number("max-port")), (Some(49152), Some(50000)));
+    }
+
+    #[test]
+    fn a_number_ends_at_what_is_not_a_digit() {
+        let conf = TurnserverConf::parse("listening-port=3479 # not 3478\nmin-port=50000;\n");
+        assert_eq!(
+            (conf.number("listening-port"), conf.number("min-port")),
+            (Some(3479), Some(50000))
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn check(conf: &TurnserverConf, yaml: &HomeserverYaml) -> Vec<Mistake
             vec![no_uris("`turn_uris` is empty, so Synapse hands out no TURN server.")]
         }
         Some(Value::Array(uris)) => uris.iter().filter_map(|uri| check_uri(conf, uri)).collect(),
-        Some(_) => vec![no_uris("`turn_uris` is no list, so Synapse hands out no usable URI.")],
+        Some(_) => vec![no_uris("`turn_uris` is not a list, so Synapse hands out no usable URI.")],
     };
     mistakes.extend(lifetime(yaml));
     for mistake in &mut mistakes {
@@ -129,7 +129,10 @@ mod tests {
     fn uris_that_coturn_does_not_serve_are_found() {
         assert_eq!(codes("", "turn_uris: ['turns:a?transport=tcp']"), ["tls_not_served"]);
         let served = "cert=/a\npkey=/b\n";
-        assert!(codes(served, "turn_uris: ['turns:a?transport=tcp']").is_empty());
+        for more in ["", "no-tcp\n"] {
+            let conf = format!("{served}{more}");
+            assert!(codes(&conf, "turn_uris: ['turns:a?transport=tcp']").is_empty(), "{conf}");
+        }
         assert_eq!(
             codes("no-tcp", "turn_uris: ['turn:a?transport=tcp']"),
             ["transport_not_served"]

@@ -7,7 +7,7 @@ use turn_probe::Severity::{Problem, Warning};
 use super::{
     mistake::Mistake,
     settings::Kind,
-    turnserver_conf::{Line, TurnserverConf, boolean},
+    turnserver_conf::{Line, TurnserverConf, boolean, digits},
 };
 
 /// Checks each value by itself.
@@ -16,8 +16,10 @@ pub(super) fn check(conf: &TurnserverConf) -> Vec<Mistake> {
 }
 
 fn check_line(line: &Line) -> Option<Mistake> {
-    if line.setting.kind == Kind::PlainFlag {
-        return None;
+    match line.setting.kind {
+        Kind::PlainFlag => return None,
+        Kind::Number => return number(line),
+        _ => {}
     }
     comment(line).or_else(|| quotes(line)).or_else(|| type_of_value(line))
 }
@@ -46,13 +48,9 @@ fn type_of_value(line: &Line) -> Option<Mistake> {
     let value = line.value.as_str();
     match line.setting.kind {
         Kind::Flag if boolean(value).is_none() => {
-            let meaning = format!("coturn does not start: {value:?} is no boolean.");
+            let meaning = format!("coturn does not start: {value:?} is not a boolean.");
             let advice = "Leave the value out, or write yes or no.";
             Some(Mistake::at(line, Problem, "not_a_boolean", meaning, advice))
-        }
-        Kind::Number if !value.is_empty() && value.parse::<u64>().is_err() => {
-            let meaning = format!("{value:?} is no number, and coturn takes it for another one.");
-            Some(Mistake::at(line, Problem, "not_a_number", meaning, "Write a number."))
         }
         Kind::AddressRange if range(value).is_none() => {
             let (meaning, advice) = wrong_range(value);
@@ -66,6 +64,24 @@ fn type_of_value(line: &Line) -> Option<Mistake> {
     }
 }
 
+/// coturn reads the digits at the beginning, so that a comment behind them does no harm.
+fn number(line: &Line) -> Option<Mistake> {
+    let value = line.value.as_str();
+    let digits = digits(value);
+    let rest = value[digits.len()..].trim_start();
+    if value.is_empty() {
+        return None;
+    }
+    if digits.parse::<u64>().is_err() {
+        let meaning = format!("{value:?} is not a number that coturn can read.");
+        return Some(Mistake::at(line, Problem, "not_a_number", meaning, "Write a number."));
+    }
+    let meaning = format!("coturn reads {digits}, and ignores the rest of {value:?}.");
+    let advice = "Write a number without a unit.";
+    (!rest.is_empty() && !rest.starts_with(['#', ';']))
+        .then(|| Mistake::at(line, Warning, "not_a_number", meaning, advice))
+}
+
 fn wrong_range(value: &str) -> (String, &'static str) {
     match value.contains('/') {
         true => (
@@ -73,7 +89,9 @@ fn wrong_range(value: &str) -> (String, &'static str) {
             "Write the first and the last address: 10.0.0.0-10.255.255.255.",
         ),
         false => (
-            format!("{value:?} is no address and no range of addresses: coturn ignores the line."),
+            format!(
+                "{value:?} is neither an address nor a range of addresses: coturn ignores the line."
+            ),
             "Write an address, or the first and the last one: 10.0.0.0-10.255.255.255.",
         ),
     }
@@ -103,6 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn a_number_may_have_a_comment_behind_it_and_no_unit() {
+        for right in
+            ["user-quota=50 # per user", "min-port=49152;", "max-port=50000 ; to", "max-bps=0"]
+        {
+            assert!(codes(right).is_empty(), "{right}");
+        }
+        for wrong in
+            ["min-port=many", "min-port=# 49152", "max-bps=-1", "max-bps=99999999999999999999"]
+        {
+            assert_eq!(codes(wrong), ["not_a_number"], "{wrong}");
+        }
+        let conf = TurnserverConf::parse("max-bps=5M");
+        let found = &check(&conf)[0];
+        assert_eq!((found.severity, found.code), (Warning, "not_a_number"));
+        assert!(found.meaning.contains("reads 5,"), "{found:?}");
+    }
+
+    #[test]
     fn quotes_that_coturn_does_not_take_off_are_found() {
         assert_eq!(codes("static-auth-secret='abc'"), ["quotes_in_value"]);
         assert_eq!(codes("realm=\"a\" b"), ["quotes_in_value"]);
@@ -112,7 +148,6 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_type_is_found() {
         assert_eq!(codes("no-tcp=perhaps"), ["not_a_boolean"]);
-        assert_eq!(codes("min-port=many"), ["not_a_number"]);
         assert_eq!(codes("denied-peer-ip=10.0.0.0/8"), ["not_a_range"]);
         assert_eq!(codes("denied-peer-ip=everything"), ["not_a_range"]);
         assert_eq!(codes("relay-ip="), ["empty_value"]);
