@@ -148,6 +148,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(doctor::the_advice_on_a_network_helps, WithTurn(DAY)).without_widgets(),
     scenario!(doctor::the_advice_on_two_servers_helps, WithTurn(HALF_AN_HOUR)).without_widgets(),
     scenario!(doctor::the_advice_on_a_certificate_helps, WithTurn(DAY)).without_widgets(),
+    scenario!(doctor::the_advice_without_a_turn_server_helps, WithoutTurn).without_widgets(),
     scenario!(doctor::the_doctor_says_that_there_is_no_turn_server, WithoutTurn)
         .without_widgets()
         .without_allocations(),

@@ -113,6 +113,18 @@ pub(crate) async fn the_doctor_says_that_there_is_no_turn_server(
     )
 }
 
+/// Synapse gets the list of TURN URIs and the secret that it did not have.
+pub(crate) async fn the_advice_without_a_turn_server_helps(
+    stage: &mut Stage,
+) -> anyhow::Result<()> {
+    let wrong = visit(stage, "no TURN URIs", &[]).await?;
+    wrong.ensure(2, &["Set `turn_uris` and `turn_shared_secret` in homeserver.yaml"])?;
+    let uris = stage.coturn.uris().to_vec();
+    stage.hand_out(&uris, super::super::HALF_AN_HOUR).await?;
+    let right = visit(stage, "with TURN URIs", &[]).await?;
+    right.ensure(0, &["Everything relays: 2 of 2 ways."])
+}
+
 /// Has the doctor log in to Synapse as Alice.
 async fn visit(stage: &mut Stage, name: &str, prefix: &[OsString]) -> anyhow::Result<Visit> {
     let homeserver = stage.synapse.url();

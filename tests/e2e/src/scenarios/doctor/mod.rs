@@ -12,7 +12,8 @@ pub(crate) use self::{
         the_advice_on_a_certificate_helps, the_doctor_names_what_is_wrong_with_a_certificate,
     },
     credentials::{
-        the_advice_on_two_servers_helps, the_doctor_names_what_is_wrong_between_two_servers,
+        the_advice_on_two_servers_helps, the_advice_without_a_turn_server_helps,
+        the_doctor_names_what_is_wrong_between_two_servers,
         the_doctor_says_that_there_is_no_turn_server,
     },
     firewall::the_doctor_names_what_a_firewall_drops,
