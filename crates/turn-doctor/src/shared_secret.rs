@@ -101,7 +101,7 @@ impl MadeWith {
 
     /// The verdict, what it means, and what to change.
     fn words(self, homeserver: Homeserver) -> (&'static str, &'static str, String) {
-        let (secret, user) = settings(homeserver);
+        let (secret, user) = (homeserver.secret(), homeserver.user());
         match self {
             Self::ThisSecret => (
                 "The credentials were made with this secret.",
@@ -150,21 +150,6 @@ impl MadeWith {
             "advice": advice,
         });
         document.to_string()
-    }
-}
-
-/// Where a homeserver's software has its secret, and its username and password.
-fn settings(homeserver: Homeserver) -> (&'static str, &'static str) {
-    match homeserver {
-        Homeserver::Synapse => (
-            "`turn_shared_secret` in homeserver.yaml",
-            "`turn_username` and `turn_password` in homeserver.yaml",
-        ),
-        _ => (
-            "the homeserver's shared TURN secret (`turn_shared_secret` in Synapse)",
-            "the homeserver's TURN username and password (`turn_username` and `turn_password` in \
-             Synapse)",
-        ),
     }
 }
 

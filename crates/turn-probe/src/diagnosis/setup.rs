@@ -44,8 +44,8 @@ impl Homeserver {
         format!("{uris}{file}")
     }
 
-    /// Where the shared secret is set.
-    pub(super) fn secret(self) -> String {
+    /// Where the shared secret is set, in the words of this software.
+    pub fn secret(self) -> String {
         let Settings { secret, file, .. } = self.settings();
         format!("{secret}{file}")
     }
@@ -62,8 +62,8 @@ impl Homeserver {
         format!("{uris} and either {secret} or {user}{file}")
     }
 
-    /// Where a username and a password are set.
-    pub(super) fn user(self) -> String {
+    /// Where a username and a password are set, in the words of this software.
+    pub fn user(self) -> String {
         let Settings { user, file, .. } = self.settings();
         format!("{user}{file}")
     }
