@@ -256,8 +256,11 @@ impl FailedLogin<'_> {
     }
 }
 
+/// A shorter secret is part of many words: to take it out of them would spoil the text and show the secret.
+const LEAST_SECRET_CHARS: usize = 4;
+
 fn without(words: &str, secret: &str) -> String {
-    match secret.is_empty() {
+    match secret.chars().count() < LEAST_SECRET_CHARS {
         true => words.to_owned(),
         false => words.replace(secret, "…"),
     }
@@ -285,6 +288,13 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_of_words_unless_it_is_a_part_of_many() {
+        assert_eq!(without("no relay for s3cret", "s3cret"), "no relay for …");
+        assert_eq!(without("it sent a turn: URI", "t"), "it sent a turn: URI");
+        assert_eq!(without("it sent a turn: URI", ""), "it sent a turn: URI");
+    }
 
     /// A homeserver behind a path, which answers this to a login.
     async fn homeserver(login: ResponseTemplate, flow: &str) -> MockServer {

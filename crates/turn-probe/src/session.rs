@@ -110,7 +110,7 @@ impl Session {
     /// Keeps these out of the texts of the server.
     pub(crate) fn hiding(mut self, secrets: [&str; 2]) -> Self {
         self.secrets =
-            secrets.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect();
+            secrets.into_iter().filter(|text| is_hidden(text)).map(str::to_owned).collect();
         // The longest first: a shorter one may be a part of it.
         self.secrets.sort_by_key(|secret| Reverse(secret.len()));
         self
@@ -343,6 +343,11 @@ impl Session {
     }
 }
 
+/// A shorter secret is part of many words: to take it out of them would spoil the text and show the secret.
+fn is_hidden(secret: &str) -> bool {
+    secret.chars().count() >= 4
+}
+
 /// The server's success, in its own bytes.
 pub(crate) struct Answer(Vec<u8>);
 
@@ -432,6 +437,11 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_is_a_part_of_many_words_is_not_taken_out_of_them() {
+        assert!(is_hidden("s3cret") && !is_hidden("t") && !is_hidden(""));
+    }
 
     #[test]
     fn a_panic_of_a_library_is_a_failure() {
