@@ -65,7 +65,7 @@ fn check_file(text: &str) {
 }
 
 /// Fails if a text that people may read has a secret in it anywhere but in the host of a URI that cannot be used.
-fn assert_only_hosts(shown: &str) {
+pub(super) fn assert_only_hosts(shown: &str) {
     const END: &str = "\" cannot be used: ";
 
     let shown = format!(" {shown}");
